@@ -11,9 +11,9 @@ of an INVITE that forks are several dialogs with one way.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from b2bua.once import Remembered
 from b2bua.wire.message import Request, Response
 
 if TYPE_CHECKING:
@@ -33,19 +33,19 @@ def contact_value(layer: ITransactionLayer, flow: Flow, user: str = "", secure: 
     @param secure: is it a dialog in which every hop is over TLS, so that our
         Contact has to say so (section 12.1.1)?
     """
-    write = _write_contact if len(user) > 256 else _known_contact
-    return write(user, layer.contact_host(flow), flow.transport, secure)
+    return _contacts["sips" if secure else "sip", user, layer.contact_host(flow), flow.transport]
 
 
-def _write_contact(user: str, host: str, transport: str, secure: bool) -> str:
+def _write_contact(parts: tuple[str, ...]) -> str:
     """Write a Contact."""
+    scheme, user, host, transport = parts
     user = f"{user}@" if user else ""
     by = "" if transport == "UDP" else f";transport={transport.lower()}"
-    return f"<{'sips' if secure else 'sip'}:{user}{host}{by}>"
+    return f"<{scheme}:{user}{host}{by}>"
 
 
-# The same object for all who talk to one number at one socket.
-_known_contact = lru_cache(maxsize=2048)(_write_contact)
+_contacts = Remembered(_write_contact, 2048)
+"""The same object for all who talk to one number at one socket."""
 
 
 class OpenRequest(Protocol):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
+from b2bua.once import Remembered
 from b2bua.wire.grammar import one_text
 from b2bua.wire.message import written
 from b2bua.wire.names import NameAddr
@@ -246,14 +246,11 @@ def contact_uri(message: Message) -> str:
     """The SIP URI of the first Contact (section 8.1.1.8), or the empty string."""
     if "Contact" not in message.first:
         return ""
-    written = message.first["Contact"]
-    if message.distinct and len(written) <= 256:
-        return _known_contact(written)
-    return _first_uri(message)
+    return _known_contact[message.first["Contact"]] if message.distinct else _first_uri(message)
 
 
 def _first_uri(message: Message) -> str:
-    """The SIP URI of the first of several Contacts, or of a long one."""
+    """The same, read."""
     try:
         contacts = message.contacts
         return contacts[0].uri_text if contacts and not contacts[0].uri.opaque else ""
@@ -261,10 +258,8 @@ def _first_uri(message: Message) -> str:
         return ""
 
 
-@lru_cache(maxsize=2048)
-def _known_contact(written: str) -> str:
-    """The SIP URI of a Contact as it is written: a phone sends the same in each message."""
-    return _first_uri(Message((("Contact", written),)))
+_known_contact = Remembered(lambda written: _first_uri(Message((("Contact", written),))), 2048)
+"""The same of a Contact as it is written: a phone sends the same in each message."""
 
 
 def _routes_back(response: Response) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from b2bua.errors import PeerError
 from b2bua.legs.state import ANSWERED
+from b2bua.once import Remembered
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class CallRecord:
     def begin(cls, id: str, now: float, caller: Party, dialled: str, identity: Identity) -> CallRecord:
         """The record of a call that starts."""
         record = cls(id, caller.title, dialled, now)
-        record.number = caller.name if caller.internal else number_of(identity.uri)
+        record.number = caller.name if caller.internal else _numbers[identity.uri]
         record.name = identity.display
         return record
 
@@ -216,6 +217,9 @@ def number_of(uri: str) -> str:
     except PeerError:
         return uri
 
+
+_numbers = Remembered(number_of)
+"""The same of those who call again."""
 
 STATUS_WORDS = {
     300: "sent elsewhere",
