@@ -7,6 +7,7 @@ is dialled for: the caller, a forwarder, or a transferor.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -88,7 +89,7 @@ class Directory:
         self._domain = domain
         self._bindings = bindings
         self._trunks = trunks
-        self._legs: dict[str, int] = {}
+        self._legs = defaultdict[str, int](int)
         """How many legs each party has, by its title."""
         self._guests: dict[str, str] = {}
         """Who has logged in at the phones of an extension, by that extension."""
@@ -239,7 +240,7 @@ class Directory:
 
     def leg_began(self, party: Party) -> None:
         """The party has one more leg."""
-        self._legs[party.title] = self._legs.get(party.title, 0) + 1
+        self._legs[party.title] += 1
 
     def leg_ended(self, party: Party) -> None:
         """The party has one leg less."""

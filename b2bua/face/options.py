@@ -94,9 +94,9 @@ class Options:
             self._version = self._preferences.version
             self._known.clear()
         key = model, names
-        known: AnyTable | None = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._read(model, names)
+        if key not in self._known:
+            self._known[key] = self._read(model, names)
+        known: AnyTable = self._known[key]
         return known
 
     def names(self, model: type[Table]) -> list[tuple[str, ...]]:

@@ -203,7 +203,10 @@ class Dispatch:
                     decided(plugin.name)
                 return answer
             began = now()
-        self._had_no_opinion(hook, impls, took, began, story)
+        if took and story is not None and impls is self.impls[hook] and len(took) == len(impls):
+            story.silent(began, hook, self._names[hook], tuple(took))  # all of them, as mostly
+        else:
+            self._had_no_opinion(hook, impls, took, began, story)
         return None
 
     def _had_no_opinion(
@@ -211,9 +214,8 @@ class Dispatch:
     ) -> None:
         """Note that the last of them had nothing to say, and the microseconds that each took."""
         if took and story is not None:
-            whole = impls is self.impls[hook]
-            names = self._names[hook] if whole else tuple([plugin.name for plugin, _ in impls])
-            story.silent(now, hook, names if len(names) == len(took) else names[-len(took) :], tuple(took))
+            names = tuple([plugin.name for plugin, _ in impls[-len(took) :]])
+            story.silent(now, hook, names, tuple(took))
 
     async def _wait(
         self,

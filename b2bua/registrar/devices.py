@@ -7,6 +7,7 @@ in L{b2bua.dialogs.device}; here is who has to be told.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from b2bua.dialogs.device import Device, find
@@ -23,7 +24,7 @@ class Devices:
     def __init__(self, bindings: Bindings) -> None:
         """Follow nobody yet."""
         self._bindings = bindings
-        self._followers: dict[str, dict[IFollower, None]] = {}
+        self._followers: defaultdict[str, dict[IFollower, None]] = defaultdict(dict)
         bindings.listen(self.heard)
 
     def meet(self, follower: IFollower, aor: str, contact: str, flow: Flow | None) -> None:
@@ -40,7 +41,7 @@ class Devices:
 
     def _follow(self, follower: IFollower, device: Device, bindings: tuple[Binding, ...]) -> None:
         """The same of a phone whose user has these bindings."""
-        self._followers.setdefault(device.aor, {})[follower] = None
+        self._followers[device.aor][follower] = None
         if len(bindings) == 1 and bindings[0].flow == device.flow and follower.flow is not None:
             return  # it is there, as most are
         here = find(device, bindings)
@@ -52,11 +53,11 @@ class Devices:
         device = follower.device
         if device is None:
             return
-        of_user = self._followers.get(device.aor)
-        if of_user is not None:
-            of_user.pop(follower, None)
-            if not of_user:
-                del self._followers[device.aor]
+        of_user = self._followers[device.aor]
+        if follower in of_user:
+            del of_user[follower]
+        if not of_user:
+            del self._followers[device.aor]
 
     def heard(self, change: Change) -> None:
         """Bindings of a user have changed, here or elsewhere: tell those whose phone is elsewhere now."""
