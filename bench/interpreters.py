@@ -35,8 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 PLACES = ("/usr/bin/python3.*", "/usr/local/bin/python3.*", "~/.pyenv/versions/*/bin/python3")
 HAS_VENV = "import ensurepip, venv"
-INSIDE = "srv/b2bua-bench"
-"""Where a room has the service, and what it needs."""
+SERVICE, NEEDED = "srv/b2bua-bench/service", "srv/b2bua-bench/needed"
+"""Where a room has the service, and what it needs; both have something of C{twisted}."""
 NAME = "from bench.machine import interpreter; print(interpreter())"
 
 
@@ -98,17 +98,19 @@ def furnished(room: Path) -> Interpreter:
             f"{room}: root runs the Python of another Debian there, which"
             f" debootstrap --include=python3 trixie {room} puts there"
         )
-    place = room / INSIDE
     python = Interpreter(
-        ("chroot", room, "/usr/bin/env", f"PYTHONPATH=/{INSIDE}", "/usr/bin/python3"), _system(room)
+        ("chroot", room, "/usr/bin/env", f"PYTHONPATH=/{SERVICE}:/{NEEDED}", "/usr/bin/python3"),
+        _system(room),
     )
     wanted = python.asked("-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-    into = ("--target", place, "--upgrade", "--python-version", wanted)
-    if not (place / "made").exists():
-        _pip(Path(sys.executable), *into, "--only-binary=:all:", ROOT)
-        (place / "made").touch()
-    _pip(Path(sys.executable), *into, "--no-deps", ROOT)
-    shutil.copytree(ROOT / "bench", place / "bench", dirs_exist_ok=True)
+    here = Path(sys.executable)
+    if not (room / NEEDED / "made").exists():
+        into = ("--target", room / NEEDED, "--python-version", wanted, "--only-binary=:all:")
+        _pip(here, *into, ROOT)
+        (room / NEEDED / "made").touch()
+    shutil.rmtree(room / SERVICE, ignore_errors=True)
+    _pip(here, "--target", room / SERVICE, "--python-version", wanted, "--no-deps", ROOT)
+    shutil.copytree(ROOT / "bench", room / SERVICE / "bench")
     return python
 
 

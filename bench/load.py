@@ -12,7 +12,8 @@ loaded for longer than that before anything is counted: what it then clears
 away is in the figure.  The servers take turns, and ratios are those of each
 turn, since a machine is not the same from minute to minute::
 
-    python -m bench.load                # the whole table; an hour, quiet machine
+    python -m bench.load                # the whole table; 50 minutes, quiet machine
+    python -m bench.load --cost         # CPU time alone, also from trunk to trunk
     python -m bench.load --quick        # does it run?  a minute, figures of no use
 
 C{bench/README.md} and C{bench/load.png} are written by C{--write}.
@@ -33,12 +34,18 @@ from typing import Any
 from bench import report, sipp
 from bench.machine import interpreter, machine, ticks
 from bench.pace import Pair
-from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, free_port
+from bench.servers import ALL, Floor, Kamailio, NotHere, Ours, Server, Sippy, Trunks, free_port
 
 SETTLE = 36.0
 """Seconds after which the transactions of INVITEs are over (64*T1, RFC 6026), and their memory free."""
+EASY = 0.8
+"""How much of its highest rate a server has while calls are set up that stay."""
 STRIDE = 0.3
 """How far it is looked for at first."""
+SOUGHT, CONFIRMED = 6, 1.5
+"""How many short runs it takes to find a rate, about, and how many to confirm it."""
+START = 5.0
+"""Seconds that a run takes besides, about: a start, and what SIPp writes late."""
 STEP = 0.05
 """How near the highest clean rate is sought."""
 
@@ -56,13 +63,13 @@ class Scale:
     """How long it is measured."""
     warm: float = 42.0
     """Seconds of load before anything is counted: longer than anything lingers."""
-    clean_seconds: float = 10.0
+    clean_seconds: float = 8.0
     """How long a rate must be clean while the highest is sought."""
     confirm_seconds: float = 30.0
     """How long the highest must be clean, after the load that is not counted."""
     held: tuple[int, ...] = (20_000,)
     held_rate: int = 400
-    paced: int = 20_000
+    paced: int = 10_000
     settle: float = SETTLE
 
 
@@ -71,8 +78,9 @@ QUICK = Scale(
     held=(100,), held_rate=100, paced=200, settle=2.0,
 )  # fmt: skip
 # Where the search for the highest clean rate begins.
-GUESS: dict[type[Server], int] = {Floor: 6000, Ours: 2000, Sippy: 140, Kamailio: 4500}
-# Whose highest rates are compared, by turns; Kamailio's is sought once, and the floor's is nobody's measure.
+GUESS: dict[type[Server], int] = {Floor: 6000, Ours: 1500, Trunks: 1500, Sippy: 110, Kamailio: 4000}
+# Whose highest rates are compared, by turns; Kamailio's is sought once, the floor's is nobody's measure,
+# and from trunk to trunk CPU time alone is measured.
 COMPARED = (Ours, Sippy)
 
 
@@ -111,7 +119,7 @@ class Bench:
 
     def cost(self, kind: type[Server]) -> float:
         """Microseconds of CPU time for one call, at a rate that the server can stand."""
-        rate = max(1, min(self.scale.rate, self._found.get(kind, GUESS[kind])))
+        rate = self.cost_rate(kind)
         count = max(1, int(rate * self.scale.seconds))
 
         def work(server: Server, callee: sipp.Sipp) -> float:
@@ -125,9 +133,14 @@ class Bench:
 
         return float(self.with_server(kind, work))
 
+    def cost_rate(self, kind: type[Server]) -> int:
+        """Calls a second at which CPU time is measured: those of all, or the most that it can stand."""
+        return max(1, min(self.scale.rate, self._found.get(kind, GUESS[kind])))
+
     def _warm(self, server: Server, rate: int) -> None:
-        """Load a server until as much goes from it as comes."""
-        sipp.calls(server, self.load, rate=rate, count=max(1, int(rate * self.scale.warm)))
+        """Load a server until as much goes from it as comes; in the floor nothing lingers."""
+        seconds = min(self.scale.warm, self.scale.clean_seconds if isinstance(server, Floor) else 1e9)
+        sipp.calls(server, self.load, rate=rate, count=max(1, int(rate * seconds)))
 
     # ---- the highest rate -----------------------------------------------
 
@@ -137,7 +150,9 @@ class Bench:
 
         def work(server: Server, callee: sipp.Sipp) -> bool:
             sipp.calls(server, self.load, rate=max(rate // 4, 1), count=max(rate // 4, 1))
-            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold, callee=callee).clean
+            return sipp.calls(
+                server, self.load, rate=rate, count=count, hold=hold, callee=callee, clean=True
+            ).clean
 
         return bool(self.with_server(kind, work))
 
@@ -147,7 +162,9 @@ class Bench:
 
         def work(server: Server, callee: sipp.Sipp) -> bool:
             self._warm(server, rate)
-            return sipp.calls(server, self.load, rate=rate, count=count, hold=hold, callee=callee).clean
+            return sipp.calls(
+                server, self.load, rate=rate, count=count, hold=hold, callee=callee, clean=True
+            ).clean
 
         return bool(self.with_server(kind, work))
 
@@ -181,7 +198,7 @@ class Bench:
 
     def memory(self, kind: type[Server], count: int) -> float:
         """Bytes of an established call whose transactions are over."""
-        rate = max(1, int(self.scale.held_rate * (0.25 if kind is Sippy else 1.0)))
+        rate = max(1, min(self.scale.held_rate, int(self._found.get(kind, GUESS[kind]) * EASY)))
 
         def work(server: Server, _: sipp.Sipp) -> float:
             sipp.calls(server, self.load, rate=rate, count=rate)
@@ -232,7 +249,9 @@ class Bench:
             scale.rate = max(1, min(scale.rate, int(found["b2bua"]["rate"] / 2)))
         self._turns(found, "cost", self.kinds, self.cost, scale.runs)
         for kind in self.kinds:
-            if kind is Floor:
+            found[kind.name]["cost_at"] = self.cost_rate(kind)
+        for kind in self.kinds:
+            if kind in (Floor, Trunks):
                 continue
             for count in scale.held:
                 value = self.memory(kind, count)
@@ -247,6 +266,25 @@ class Bench:
             ]
             print(f"  INVITE in to INVITE out at {half:.0f}/s: {found['b2bua']['passing']} ms", flush=True)
         return found
+
+    def plan(self) -> dict[str, float]:
+        """Say how many seconds each step will take, about."""
+        scale, kinds = self.scale, self.kinds
+        compared = sum(kind in COMPARED for kind in kinds)
+        sought = SOUGHT * (scale.clean_seconds + START)
+        confirmed = CONFIRMED * (scale.warm + scale.confirm_seconds + START)
+        again = (scale.rate_runs - 1) * compared
+        searches = compared * 2 + (Kamailio in kinds)
+        held = [kind for kind in kinds if kind not in (Floor, Trunks)]
+        rates = {kind: min(scale.held_rate, GUESS[kind] * EASY) for kind in held}
+        return {
+            "highest rates": searches * (sought + confirmed) + again * (sought / 2 + confirmed),
+            "CPU time": scale.runs * len(kinds) * (scale.warm + scale.seconds + START),
+            "memory": sum(
+                2 * scale.settle + START + count / rates[kind] for kind in held for count in scale.held
+            ),
+            "INVITEs": (Ours in kinds) * scale.runs * (scale.warm + START + scale.paced / (scale.rate / 2)),
+        }
 
     def _turns(
         self,
@@ -288,6 +326,9 @@ def main(arguments: list[str] | None = None) -> None:
         if chosen.cost:
             _costs(bench)
             return
+        plan = bench.plan()
+        steps = ", ".join(f"{what} {seconds / 60:.0f}" for what, seconds in plan.items())
+        print(f"about {sum(plan.values()) / 60:.0f} minutes: {steps}", flush=True)
         on, began = machine(), ticks()
         servers = bench.everything()
         stolen, whole = (after - before for before, after in zip(began, ticks(), strict=True))

@@ -42,7 +42,7 @@ def table(found: dict[str, Any]) -> str:
     for name, one in servers.items():
         cells = [
             name,
-            _number(one.get("cost")),
+            _cost(one, rate),
             pairs(one, floor, "cost"),
             _number(one.get("rate")),
             pairs(one, sippy, "rate"),
@@ -87,7 +87,6 @@ def plot(found: dict[str, Any]) -> None:
     from matplotlib import pyplot
 
     servers = found["servers"]
-    names = list(servers)
     figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6))
     held = sorted({key for one in servers.values() for key in one if key.startswith("memory_")})
     for axis, key, title in (
@@ -95,15 +94,22 @@ def plot(found: dict[str, Any]) -> None:
         (axes[1], "rate", "highest clean calls/s"),
         (axes[2], held[-1] if held else "", "bytes an established call"),
     ):
-        values = [servers[name].get(key) or 0 for name in names]
+        names = [name for name, one in servers.items() if one.get(key)]
+        values = [servers[name][key] for name in names]
         bars = axis.bar(names, values, color=["#3b6ea5" if name == "b2bua" else "#b8c4d0" for name in names])
-        axis.bar_label(bars, [f"{value:,.0f}" if value else "" for value in values], fontsize=8)
+        axis.bar_label(bars, [f"{value:,.0f}" for value in values], fontsize=8)
         axis.set_title(title, fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
     figure.tight_layout()
     figure.savefig(HERE / "load.png", dpi=110)
     pyplot.close(figure)
+
+
+def _cost(one: dict[str, Any], rate: int) -> str:
+    """CPU time a call, with the rate if it was another one than that of all."""
+    at = one.get("cost_at", rate)
+    return _number(one.get("cost")) + (f" (at {at:,}/s)" if at != rate else "")
 
 
 def _number(value: float | None) -> str:

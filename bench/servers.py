@@ -193,13 +193,19 @@ class Ours(Server):
         config = self.directory / "b2bua.toml"
         config.write_text(
             f'[server]\ndomain = "{HOST}"\nlisten = ["sip:{HOST}:{self.port};transport=udp"]\n'
-            f'[auth]\nalgorithms = ["MD5"]\n'
-            f'[extensions.{CALLEE}]\nname = "Bob"\npassword = "{PASSWORD}"\n'
-            f'[trunks.load]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
+            + self.configured()
             + self.plugins
         )
         twistd = Path(sys.executable).parent / "twistd"
         return [str(twistd), "-n", "b2bua", "--config", str(config)]
+
+    def configured(self) -> str:
+        """Whom they call: the caller is a trunk, who answers has registered, with MD5."""
+        return (
+            f'[auth]\nalgorithms = ["MD5"]\n'
+            f'[extensions.{CALLEE}]\nname = "Bob"\npassword = "{PASSWORD}"\n'
+            f'[trunks.load]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
+        )
 
     def wait(self) -> None:
         """Wait until it takes calls, and register the callee."""
@@ -207,6 +213,25 @@ class Ours(Server):
         from bench.register import register
 
         register(HOST, self.port, self.callee, CALLEE, PASSWORD)
+
+
+class Trunks(Ours):
+    """The same, and who is called is another trunk."""
+
+    name = "trunks"
+    note = "b2bua, and calls go from trunk to trunk"
+
+    def configured(self) -> str:
+        """Whom they call: who answers is no phone that has registered, but a server."""
+        return (
+            f'[trunks.load]\nuri = "sip:{HOST}:9"\naccept_from = ["{HOST}"]\noptions_seconds = 0\n'
+            f'may_dial = ["trunks"]\n[trunks.far]\nuri = "sip:{HOST}:{self.callee}"\noptions_seconds = 0\n'
+            f'[[routes]]\nmatch = "{CALLEE}"\ntrunk = "far"\ncallers = ["trunks"]\n'
+        )
+
+    def wait(self) -> None:
+        """Wait until it takes calls; nobody registers."""
+        Server.wait(self)
 
 
 class Sippy(Server):
@@ -259,7 +284,7 @@ class Kamailio(Server):
         return [self.binary, "-DD", "-E", "-f", str(config), "-m", "512", "-Y", str(run)]
 
 
-ALL: tuple[type[Server], ...] = (Floor, Ours, Sippy, Kamailio)
+ALL: tuple[type[Server], ...] = (Floor, Ours, Trunks, Sippy, Kamailio)
 
 
 def free_port() -> int:

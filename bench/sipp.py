@@ -16,6 +16,8 @@ from bench.servers import CALLEE, HOST, NotHere, Server, free_port, is_open
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 MARGIN = 45.0
 """Seconds that calls may take to end after the last one began, before SIPp is stopped."""
+LOOK = 0.2
+"""Seconds between two looks whether it is over."""
 WRITTEN = 1.2
 """Seconds after which SIPp has written what it counted (C{-fd 1})."""
 
@@ -80,20 +82,32 @@ class Sipp:
             )
 
     def counts(self) -> dict[str, str]:
-        """The last line of its statistics."""
-        with open(self.stat, newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=";"))
-        return {key: value for key, value in rows[-1].items() if key} if rows else {}
+        """The last line of its statistics; one that it is writing just now does not count yet."""
+        if not self.stat.exists():
+            return {}
+        return last_row(self.stat.read_text())
 
     def again(self) -> int:
         """How many messages it has sent again by now."""
         return int(self.counts().get("Retransmissions(C)", 0))
+
+    def spoilt(self) -> bool:
+        """Has a call failed by now, or was a message sent again?"""
+        found = self.counts()
+        return any(int(found.get(what, 0)) for what in ("FailedCall(C)", "Retransmissions(C)"))
 
     def end(self) -> None:
         """End it at once."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+
+def last_row(text: str) -> dict[str, str]:
+    """Give the last whole line of statistics by the names in the first one; nothing if there is none yet."""
+    whole = text[: text.rfind("\n") + 1]
+    rows = list(csv.DictReader(whole.splitlines(), delimiter=";"))
+    return {key: value for key, value in rows[-1].items() if key} if rows else {}
 
 
 def callee(port: int, directory: Path, core: int | None) -> Sipp:
@@ -134,10 +148,12 @@ def calls(
     count: int,
     hold: float = 0.0,
     callee: Sipp | None = None,
+    clean: bool = False,
 ) -> Counted:
     """
     Make calls, and wait until they are over.
 
+    @param clean: end them as soon as they are not clean, for then nothing else is asked for.
     @param callee: who is called, if what it sends again counts as well: a 200 whose ACK does not come.
     """
     before = 0
@@ -146,10 +162,12 @@ def calls(
         before = callee.again()
     began = time.monotonic()
     sipp = caller(server, core, rate=rate, count=count, hold=hold)
+    until = began + count / rate + hold + MARGIN + 10
     try:
-        sipp.process.wait(count / rate + hold + MARGIN + 10)
-    except subprocess.TimeoutExpired:
-        pass
+        while sipp.process.poll() is None and time.monotonic() < until:
+            if clean and sipp.spoilt():
+                break
+            time.sleep(LOOK)
     finally:
         sipp.end()
     seconds = time.monotonic() - began
