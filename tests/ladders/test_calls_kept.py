@@ -424,6 +424,34 @@ class TransferTests(KeptCase):
         self.world.run(2)
         self.quiet()
 
+    def test_held_and_replaced(self) -> None:
+        """
+        Who has put the other party on hold still holds it after a crash, however long that one's phone takes.
+
+        Its phone asks its user first, before the hold, and again whether Carol may take the place of Bob.
+        """
+        self.talk()
+        self.alice.manners.change_after = 5.0
+        self.bob.hold()
+        self.world.run(3)
+        bobs = self.bob.session
+        replaces = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
+        self.carol.dial("bob", fields=(("Replaces", replaces), ("Require", "replaces")))
+        self.world.run(4)
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        self.alice.manners.change_after = 0.0
+        self.crash()
+        self.world.run(20)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        self.bob.resume()
+        self.world.run(2)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
     def test_attended_cut(self) -> None:
         """
         A crash while two are joined leaves no 2xx without ACK, and everybody talks or is told (13.3.1.4).

@@ -258,6 +258,7 @@ class CallKeeper:
             self._keep(call, tuple(call.legs))
         elif any(leg.answered and not leg.stable for leg in call.legs):
             self._changed[call] = self._clock.now()  # an exchange is open, and will end
+            self._note_operation(call)
         elif call.id not in self._written or any(leg.ended for leg in self._written[call.id][1]):
             # Somebody is sought for who is there: the next process can tell them that it is over.
             if left := tuple([leg for leg in call.legs if leg.answered]):
@@ -266,6 +267,19 @@ class CallKeeper:
                 self._put_right(call.id)
         else:
             self._keep_sessions(call)
+
+    def _note_operation(self, call: Call) -> None:
+        """
+        An operation is at work, and waits for a phone, which may take long: write once that it is.
+
+        What the two have agreed on just before is written nowhere yet.
+        """
+        if call.bridge is None and call.id in self._written:
+            _, legs, arranged = self._written[call.id]
+            left = left_to_another(call, legs, arranged)
+            if left["told"] and not arranged["told"] and not any(leg.ended for leg in legs):
+                self._written[call.id] = (call, legs, left)
+                self._keep_sessions(call)
 
     def _keep_sessions(self, call: Call) -> None:
         """Write the parties once more as they are; one that is in another call by now comes with that."""
