@@ -338,7 +338,8 @@ class Witness:
             excused = (
                 final.code == 481 or came.orphaned or self.world.clock.rightNow > came.answered + PATIENCE
             )
-            if not excused and _but_nonce(final) != _but_nonce(response):
+            several = len(self.hosts) > 1
+            if not excused and _but_nonce(final, several) != _but_nonce(response, several):
                 self.complain(peer, f"{response.code} after {final.code} to {method}", "RFC 3261 17.2.1")
             return
         if response in came.answers:
@@ -393,10 +394,14 @@ def media_ports(body: bytes) -> list[str]:
     return [port.decode() for port in re.findall(rb"\nm=audio (\d+) ", body) if port != b"0"]
 
 
-def _but_nonce(response: Response) -> Response:
+def _but_nonce(response: Response, several: bool) -> Response:
     """
     What of an answer is the same each time, if nothing is kept of the request (section 8.2.7).
 
     Its Via names the port from which the request came, which a router may have changed.
+
+    @param several: are there several servers?  Each challenges by a To tag of its own, and the call that an
+        INVITE with Replaces names may be moved between two copies of that.
     """
-    return response.with_fields(remove=["WWW-Authenticate", "Via"]) if response.code == 401 else response
+    own = ["WWW-Authenticate", "Via", *(["To"] if several else [])]
+    return response.with_fields(remove=own) if response.code == 401 else response

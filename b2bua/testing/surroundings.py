@@ -23,6 +23,10 @@ DAWN = 20_006 * 86400.0
 """A midnight from Wednesday to Thursday, as that of 1970 was."""
 
 
+UNDER_WAY = 1.0
+"""So many seconds after its end a message of a process may still come, behind those of the next one."""
+
+
 class Present(Protocol):
     """Who is there, as others see them."""
 
@@ -86,6 +90,8 @@ class Surroundings:
         self.troubles: list[Violation] = []
         """What phones missed; on a network that loses packets it may happen."""
         self.server_address: Address | None = None
+        self.died = -UNDER_WAY
+        """When a process of the server crashed last."""
         self._marks = 0
         self._media_port = 10_000
         self._parsed: OrderedDict[bytes, Request | Response] = OrderedDict()

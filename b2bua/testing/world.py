@@ -278,6 +278,7 @@ class World(Surroundings):
 
     def _crashed(self) -> None:
         """The server has died."""
+        self.died = self.clock.seconds()
         if self.witness is not None:
             self.witness.crashed()
 
