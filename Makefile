@@ -144,7 +144,7 @@ bench: $(BENCHES)
 
 # The figures of bench/README.md anew, on a machine that does nothing else: two hours; without the soak, which has its own.
 bench-page: $(BENCHES)
-	$(BIN)/python -m bench --write start storm growth subscriptions voices relayed rtpengine interpreters load overload
+	$(BIN)/python -m bench --write start storm growth subscriptions voices relayed rtpengine interpreters load switching overload
 
 # Does a call take more functions than are kept in bench/figures for this version of Python?  Seconds, whatever else the machine does.
 bench-check: $(DEVELOPS)

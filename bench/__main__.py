@@ -36,6 +36,7 @@ BENCHES = {
     "relayed": Entry("100 calls through one worker's relay, recorded and not", write=("--write",)),
     "rtpengine": Entry("100 calls through an rtpengine in user space, recorded and not", write=("--write",)),
     "overload": Entry("three times as much as can be done", write=("--write",)),
+    "switching": Entry("other switch intervals than Python's own", write=("--write",)),
     "soak": Entry("very many calls through all features: does memory grow?", write=("--write",)),
     "interpreters": Entry("a call's cost with each Python that there is", write=("--write",)),
     "load": Entry("basic calls from SIPp, beside the floor, Sippy and Kamailio", write=("--write",)),

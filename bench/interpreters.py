@@ -26,7 +26,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from bench import report
 from bench.machine import line, machine
@@ -106,12 +109,21 @@ def furnished(room: Path) -> Interpreter:
     here = Path(sys.executable)
     if not (room / NEEDED / "made").exists():
         into = ("--target", room / NEEDED, "--python-version", wanted, "--only-binary=:all:")
-        _pip(here, *into, ROOT)
+        _pip(here, *into, *needed(wanted))
         (room / NEEDED / "made").touch()
     shutil.rmtree(room / SERVICE, ignore_errors=True)
     _pip(here, "--target", room / SERVICE, "--python-version", wanted, "--no-deps", ROOT)
     shutil.copytree(ROOT / "bench", room / SERVICE / "bench")
     return python
+
+
+def needed(version: str) -> Iterator[str]:
+    """What the service needs on a version of Python; pip itself would say what it needs on ours."""
+    for text in requires("b2bua") or ():
+        wanted = Requirement(text)
+        if wanted.marker is None or wanted.marker.evaluate({"python_version": version, "extra": ""}):
+            wanted.marker = None
+            yield str(wanted)
 
 
 def _pip(python: Path, *arguments: str | Path) -> None:
