@@ -7,10 +7,15 @@ import os
 import struct
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.explain import replay
+from b2bua.explain.replay import record
+from b2bua.explain.traced import TracedCall
+from b2bua.testing.replaying import Recording
 from tests.command.support import run
 from tests.explain.calls import forwarded
 
@@ -144,6 +149,44 @@ class WhatIfTests(SynchronousTestCase):
         self.assertEqual((status, err), (1, ""))
         self.assertIn("was not sent", out)
         self.assertIn("'en': 'welcome.wav'", out_file.read_text())
+
+    def test_replay_live(self) -> None:
+        """A call of the running service is played with what that was told, which is laid over the files."""
+        directory, out_file = Path(self.mktemp()).absolute(), Path(self.mktemp())
+        directory.mkdir()
+        for name in ("typed.wav", "told.wav", "kept.wav"):
+            (directory / name).write_bytes(SOUND.read_bytes())
+        table = '[extensions.{}]\npassword = "secret"\nname = "{}"\n'
+        names = "".join(table.format(name, name.title()) for name in ("alice", "bob", "carol"))
+        prompts = (
+            '[auto_attendant.500]\nprompt = { en = "typed.wav", de = "kept.wav" }\nkeys = { "1" = "bob" }\n'
+        )
+        file = directory / "b2bua.toml"
+        file.write_text(OFFICE.partition("[extensions")[0] + names + prompts + "[media]\n")
+        told = str(directory / "told.wav")
+        service = {
+            "/calls/{call}/trace": forwarded().model_dump(mode="json"),
+            "/extensions": [
+                {"extension": name, "name": "", "added": False} for name in ("alice", "bob", "carol")
+            ],
+            "/settings": {"extensions.bob.forward.busy": "carol", "auto_attendant.500.prompt.en": told},
+        }
+        played: list[Any] = []
+
+        def recorded(call: TracedCall, tables: dict[str, Any], *, redact: bool) -> Recording:
+            played.append(tables["auto_attendant"]["500"]["prompt"])
+            return record(call, tables, redact=redact)
+
+        self.patch(replay, "record", recorded)
+        with patch("b2bua.command._asking.ask", lambda _options, _method, path, **_: service[path]):
+            arguments = ("replay", "--config", str(file), "--names", "--out", str(out_file), "one")
+            status, out, err = run(*arguments)
+            self.assertEqual((status, err), (0, ""), out)
+            self.assertIn("the server does now what it did then", out)
+            typed = {"en": told, "de": "kept.wav"}
+            self.assertEqual(played, [typed, {**typed, "de": str(directory / "kept.wav")}])
+            del service["/settings"]["extensions.bob.forward.busy"]  # type: ignore[attr-defined]  # a dictionary
+            self.assertEqual(run(*arguments)[0], 1)
 
     def test_beginning_gone(self) -> None:
         """A call that has lost its beginning is refused in one line, and no file is written."""

@@ -59,7 +59,7 @@ class HangingTests(TestCase):
             self.assertEqual(code, 200)
             self.assertLess(waited, 10)
             began = time.monotonic()
-            yield service.stop(30)
+            yield service.stop()
             self.assertLess(time.monotonic() - began, 30)
         finally:
             for pid in stopped:

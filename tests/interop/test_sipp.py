@@ -7,6 +7,7 @@ TLS to us.
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +187,13 @@ class SippCalledTests(SippCase):
 
         alice.runner.request(write("INVITE", 1), target, hear)
         answer = await final
-        # A response is sent again when the INVITE was, on a busy machine.
-        self.assertEqual(list(dict.fromkeys(codes)), [180, 200])
         to = answer.get("To") or ""
         alice.runner.acknowledge(write("ACK", 1, to), target)
         final = Deferred()
         alice.runner.request(write("BYE", 2, to), target, hear)
         self.assertEqual((await final).code, 200)
+        # A response is sent again when the INVITE was, on a busy machine, but a 180 never after the 200.
+        self.assertEqual([code for code, _ in groupby(codes)], [180, 200])
 
     async def test_udp(self) -> None:
         """Over UDP."""
