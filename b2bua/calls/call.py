@@ -169,11 +169,10 @@ class Call(LeftToOperations):
         """Since when things are as they are: who talks to whom, who holds, who waits."""
         self.id = f"c{int(wall) & 0xFFFFFFF:07x}{calls.token()[8:]}" if record is None else record.id
         """Begins with its second, so that a database adds its record at one end; no number begins with c."""
-        leg: Leg | None = None
         if isinstance(caller, Leg):
-            leg, party, identity = caller, caller.party, calls.identities.of(caller)
+            leg, party, identity = caller, caller.party, caller.identity
         else:
-            party, identity = caller, calls.identities.of_party(caller)
+            leg, party, identity = None, caller, None
         self.caller = leg
         """The caller's leg; None while nobody has answered a call that a feature has begun."""
         self.dialled = dialled
@@ -201,7 +200,10 @@ class Call(LeftToOperations):
         """What is left of the caller's Max-Forwards, for whatever this call leads to (RFC 7332 section 5)."""
         self.max_breadth = BREADTH_MAX
         """The caller's Max-Breadth, as far as we go along with it (RFC 7332 section 6)."""
-        self.record = record or CallRecord.begin(self.id, wall, party, dialled, identity)
+        if record is None:
+            known = identity or calls.identities.of_party(party)
+            record = CallRecord.begin(self.id, wall, party, dialled, known)
+        self.record = record
         self.rang: float | None = None
         """When the caller heard for the first time that somebody is rung."""
         self.started = self.talked = False
@@ -242,10 +244,11 @@ class Call(LeftToOperations):
         leg.call = self
         self.legs.append(leg)
         calls = self.calls
+        layer = calls.layer
         calls.directory.leg_began(leg.party)
         if calls.changed is not None:
             calls.changed(self)
-        now = self.since = self.wall()
+        now = self.since = self._past + (layer.moment or layer.now())
         self.record.leg_began(leg, now)
         if self.record.answered is not None and calls.recorded is not None:
             calls.recorded(self)
@@ -342,8 +345,9 @@ class Call(LeftToOperations):
             if self.relay is not None:
                 self.relay.drop(leg)
             calls = self.calls
+            layer = calls.layer
             calls.directory.leg_ended(leg.party)
-            now = self.since = self.wall()
+            now = self.since = self._past + (layer.moment or layer.now())
             self.record.leg_ended(leg, now, why)
             self._left = True
             if calls.onlookers or calls.features.hears_changes:

@@ -200,7 +200,7 @@ class Dialog:
         body: bytes = b"",
     ) -> Request:
         """Write a request of ours (section 12.2.1.1)."""
-        uri, way = self.target, ""
+        uri, way, lines = self.target, "", 6
         if self.routes:
             routes = self.routes
             first = NameAddr.parse(routes[0]).uri
@@ -210,6 +210,7 @@ class Dialog:
                 uri = str(first.without("method").bare())
                 routes = (*routes[1:], f"<{self.target}>")
             way = "".join([f"Route: {route}\n" for route in routes])
+            lines += len(routes)
         head = (
             f"Via: {via}\n{way}Max-Forwards: {MAX_FORWARDS}\n"
             f"From: {self.local};tag={self.local_tag}\nTo: {self.remote_value}\n"
@@ -217,7 +218,8 @@ class Dialog:
         )
         for name, value in fields:
             head += f"{name}: {value}\n"
-        return written(method, uri, head, 6 + len(self.routes) + len(fields), body)
+            lines += 1
+        return written(method, uri, head, lines, body)
 
     def snapshot(self) -> dict[str, Any]:
         """Write it down as plain values."""

@@ -169,12 +169,14 @@ class Dispatch:
         now = self.timers.now
         began = now()
         took: list[int] = []
+        silent = self._names[hook] if impls is self.impls[hook] else ()
+        """All of them, while nobody has had an opinion: as mostly."""
         for index, (plugin, call) in enumerate(impls):
             try:
                 answer = call(*values)
             except CONTAINED:
                 self._had_no_opinion(hook, impls[:index], took, began, story)
-                took = []
+                took, silent = [], ()
                 self._failed(hook, plugin, _failure(), began, story)
                 began = now()
                 continue
@@ -186,7 +188,7 @@ class Dispatch:
                 took.append(floor(seconds * 1e6 + 0.5))
                 continue
             self._had_no_opinion(hook, impls[:index], took, began, story)
-            took = []
+            took, silent = [], ()
             if isinstance(answer, (Deferred, CoroutineType)):
                 rest = impls[index + 1 :]
                 # A coroutine runs until it waits for the first time.
@@ -203,8 +205,8 @@ class Dispatch:
                     decided(plugin.name)
                 return answer
             began = now()
-        if took and story is not None and impls is self.impls[hook] and len(took) == len(impls):
-            story.silent(began, hook, self._names[hook], tuple(took))  # all of them, as mostly
+        if silent and story is not None:
+            story.silent(began, hook, silent, tuple(took))
         else:
             self._had_no_opinion(hook, impls, took, began, story)
         return None

@@ -140,9 +140,10 @@ class InviteRequest:
             f"Contact: {contact}\n{RELIABLY if reliable else UNRELIABLY}"
             f"User-Agent: {leg.context.user_agent}\n"
         )
+        lines = 11 + len(invitation.route) if invitation.route else 11
         for name, value in fields:
             head += f"{name}: {value}\n"
-        lines = 11 + len(invitation.route) + len(fields)
+            lines += 1
         if kind:
             head, lines = f"{head}Content-Type: {kind}\n", lines + 1
         self._sent = written("INVITE", invitation.request_uri, head, lines, body)

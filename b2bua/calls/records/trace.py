@@ -27,10 +27,9 @@ BYTES_MAX = 2 * 1024 * 1024
 BLOCKS = 16
 """In so many blocks at least: the oldest of them is forgotten as a whole."""
 BLOCK = 64
-"""Messages of a block at most, and words of one."""
+"""Messages of a block at most."""
 WORDS_MAX = 4096
-"""How many words are kept, and those of one block more."""
-_WORDS = 6 * BLOCK
+"""How many words are kept."""
 
 _SAID: dict[type[Word], str] = {
     Progress: "code",
@@ -105,7 +104,7 @@ class _Block:
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_heard", "_words", "room", "settle")
+    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_heard", "room", "settle")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """
@@ -117,10 +116,8 @@ class Trace:
         self._blocks: deque[_Block] = deque()
         self._bytes = 0
         """Of all of them."""
-        self._heard: deque[list[Any]] = deque(maxlen=WORDS_MAX // BLOCK)
-        """Blocks of words: the values of L{Heard} for each, one word after the other."""
-        self._words: list[Any] = []
-        """The newest of them."""
+        self._heard: deque[Any] = deque(maxlen=6 * WORDS_MAX)
+        """The values of L{Heard} for each word, one word after the other."""
         self.room = _room(bytes_max)
         """So many values make a block of messages, which is to be handed over then."""
         self.settle: Callable[[], None] = _nothing
@@ -169,12 +166,9 @@ class Trace:
 
     def hear(self, at: float, call: str, leg: Leg, word: Word) -> None:
         """Keep what a leg has told its call, at the cost of the oldest."""
-        kind, words = type(word), self._words
+        kind = type(word)
         said = getattr(word, _SAID[kind]) if kind in _SAID else None
-        words += (at, call, leg.party, leg.id, kind, said)
-        if len(words) >= _WORDS:
-            self._heard.append(words)
-            self._words = []
+        self._heard += (at, call, leg.party, leg.id, kind, said)
 
     def of(self, call_ids: Iterable[str]) -> Iterator[Passed]:
         """The messages of some dialogs, by their Call-IDs."""
@@ -192,13 +186,9 @@ class Trace:
 
     def heard(self, calls: Container[str]) -> Iterator[Heard]:
         """The words of some calls, oldest first."""
-        blocks = (*self._heard, self._words)
-        theirs = [
-            block[place : place + 6]
-            for block in blocks
-            for place in compress(range(0, len(block), 6), [call in calls for call in block[1::6]])
-        ]
-        return (Heard(*heard) for heard in theirs)
+        heard = list(self._heard)
+        places = compress(range(0, len(heard), 6), [call in calls for call in heard[1::6]])
+        return (Heard(*heard[place : place + 6]) for place in places)
 
 
 def _nothing() -> None:

@@ -50,9 +50,9 @@ def invitation(
 def _draft(attempt: LiveAttempt, party: Party, to_uri: str) -> InvitationDraft:
     """Write what we know of the call, as the party may know it."""
     template = attempt.template
-    identities = attempt.call.calls.identities
-    identity = identities.of(template.who)
-    shown, told = identities.presented(identity, template.who.party, party, to_uri)
+    identities, who = attempt.call.calls.identities, template.who
+    identity = who.identity or identities.of_party(who.party)
+    shown, told = identities.presented(identity, who.party, party, to_uri)
     fields = [*template.fields, *told]
     if told and identity.private and any(name == "P-Asserted-Identity" for name, _ in told):
         fields = _kept(fields)
