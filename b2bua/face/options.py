@@ -52,6 +52,21 @@ class Setting(NamedTuple):
     """What it may be, as JSON Schema; empty where that cannot say it."""
 
 
+class _Known(dict[tuple[type[Table], tuple[str, ...]], Any]):
+    """Tables as they hold now, each of which is read when it is asked for first."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[type[Table], tuple[str, ...]], Table]) -> None:
+        """Know none yet."""
+        self._read = read
+
+    def __missing__(self, key: tuple[type[Table], tuple[str, ...]]) -> Table:
+        """Read it."""
+        table = self[key] = self._read(*key)
+        return table
+
+
 class Options:
     """
     The tables of one feature, with what users have changed on top.
@@ -82,7 +97,7 @@ class Options:
         self._surroundings = taken.surroundings
         self._preferences = preferences
         self._version = preferences.version
-        self._known: dict[tuple[type[Table], tuple[str, ...]], Any] = {}
+        self._known = _Known(self._read)
 
     def of(self, model: type[AnyTable], *names: str) -> AnyTable:
         """
@@ -93,10 +108,7 @@ class Options:
         if self._version != self._preferences.version:
             self._version = self._preferences.version
             self._known.clear()
-        key = model, names
-        if key not in self._known:
-            self._known[key] = self._read(model, names)
-        known: AnyTable = self._known[key]
+        known: AnyTable = self._known[model, names]
         return known
 
     def names(self, model: type[Table]) -> list[tuple[str, ...]]:
