@@ -36,8 +36,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 REST = "clock, others"
 LATER = "timers, afterwards"
 WRITERS = frozenset(
-    function.__code__
-    for function in (wire.Request.response, wire.written, wire.write, wire.write_trying, wire.write_plain)
+    function.__code__ for function in (wire.Request.response, wire.written, wire.write, wire.write_plain)
 )
 """What writes a message, which leaves after that."""
 _CSEQ = re.compile(rb"\r\nCSeq: *\d+ ([A-Z]+)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from b2bua.transactions import states
 from b2bua.transactions.effects import TRYING, Effects, TimerValues
-from b2bua.wire.message import Request, Response, write, write_trying
+from b2bua.wire.message import Request, Response, write, write_plain
 from b2bua.wire.registry import KNOWN, canonical
 
 
@@ -37,7 +37,7 @@ class InviteServer(Effects):
     def answer_trying(self) -> None:
         """TU or timer: send 100, if nothing has been sent yet."""
         if self.pending is not None and not self.last:
-            self.last = write_trying(self.pending)
+            self.last = write_plain(self.pending, 100)
             self.send(self.last)
 
     def answer(self, response: Response) -> None:

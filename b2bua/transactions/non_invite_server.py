@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from b2bua.transactions import states
 from b2bua.transactions.effects import TRYING, Effects, TimerValues
-from b2bua.wire.message import Request, Response, write, write_plain, write_trying
+from b2bua.wire.message import Request, Response, write, write_plain
 
 
 class NonInviteServer(Effects):
@@ -77,7 +77,7 @@ class NonInviteServer(Effects):
         match self.state, timer:
             case states.TRYING, "100" if self.pending is not None:
                 self.state = states.PROCEEDING
-                self.last = write_trying(self.pending)
+                self.last = write_plain(self.pending, 100)
                 self.start_ends("J", self._rest())
                 self.send(self.last)
 

@@ -52,8 +52,11 @@ What is never the same twice (RFC 7616 section 3.4: nonce count, cnonce, respons
 Were it remembered, the REGISTERs of many phones would again and again push out all that calls have.
 """
 
-Parts: TypeAlias = tuple[str, str, str, str, str, str, str | None, str, str | None, str, str]
-"""Start-line; Via, its sender, parameters and branch; From and its tag; To and its tag; Call-ID; CSeq."""
+Parts: TypeAlias = tuple[str, str, str, str, str, str, str | None, str, str | None, str, str, str]
+"""
+Start-line; Via, its sender, parameters and branch; From and its tag; To and its tag; Call-ID; CSeq;
+what comes after these lines.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,23 +64,25 @@ class _Layout:
     """One of them."""
 
     match: Callable[[str], re.Match[str] | None]
-    """Matches the lines up to the last that every message must have."""
+    """Matches the lines up to the last that every message must have, and whatever comes after it."""
     names: tuple[str, ...]
     """Those of the fields in these lines."""
     more: dict[str, int]
     """The names of what else stands in these lines, and where it is among the groups of the pattern."""
     order: Callable[[tuple[str | None, ...]], Parts] | None
-    """Takes what every message must have out of these groups; None if they are just that."""
+    """Takes what every message must have, and the rest, out of these groups; None if they are just that."""
 
 
 @dataclass(slots=True, eq=False)
-class _Rest:
+class Rest:
     """What comes after these lines."""
 
     names: tuple[str, ...]
     """Those before it."""
     fields: dict[str, str]
     """All of them in order, with the values of the rest; none if they do not go together, or are odd."""
+    count: int
+    """How many these are."""
     length: int
     """Content-Length; -1 if there is none, or no such number, or if it stands before the rest."""
 
@@ -110,16 +115,16 @@ Fewer fields than ends of lines: something is folded, or no field at all, or has
 
 _known: dict[str, list[_Layout]] = {}
 _times: dict[tuple[str, tuple[str, ...]], int] = {}
-_rests: dict[str, _Rest] = {}
+_rests: dict[str, Rest] = {}
 
 
-def take_apart(head: str) -> tuple[dict[str, str], Parts, int] | None:
+def take_apart(head: str) -> tuple[dict[str, str], Parts, Rest] | None:
     """
     Take apart a head of a layout that is known.
 
     @param head: its lines, each with its CRLF.
     @return: the fields by their names in the order in which they stand, but for the values of
-        those that every message must have; these; and Content-Length (see L{_Rest}).  None if any
+        those that every message must have; these; and what comes after them.  None if any
         line is not written as most are, so that it has to be read.
     """
     kind = head[:9]
@@ -135,22 +140,21 @@ def take_apart(head: str) -> tuple[dict[str, str], Parts, int] | None:
     if layout is not alike[0]:  # those that come often are tried first
         at = alike.index(layout)
         alike[at - 1 : at + 1] = layout, alike[at - 1]
-    text = head[found.end() :]
-    rest = _rests.get(text)
-    if rest is None or rest.names is not layout.names:
-        rest = _remember(text, layout.names)
     parts: Any = found.groups()
-    if not rest.fields or "\n" in parts[0]:
+    text = parts[-1]
+    if text not in _rests or (rest := _rests[text]).names is not layout.names:
+        rest = _remember(text, layout.names)
+    if not rest.count or "\n" in parts[0]:
         return None
-    fields = rest.fields.copy()
+    fields = {**rest.fields}
     if layout.order is not None:
         for name, group in layout.more.items():
             fields[name] = parts[group]
         parts = layout.order(parts)
-    return fields, parts, rest.length
+    return fields, parts, rest
 
 
-def _remember(text: str, before: tuple[str, ...]) -> _Rest:
+def _remember(text: str, before: tuple[str, ...]) -> Rest:
     """
     Read what comes after the lines of a layout.
 
@@ -164,12 +168,12 @@ def _remember(text: str, before: tuple[str, ...]) -> _Rest:
         or len(fields) < len(before) + len(lines)
         or not KNOWN.issuperset(fields)
     ):
-        rest = _Rest(before, {}, -1)
+        rest = Rest(before, {}, 0, -1)
     else:
         length = fields.get("Content-Length", "")
         number = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else -1
-        rest = _Rest(before, fields, number)
-    if len(text) <= LONGEST_REST and PROOFS.isdisjoint(fields):
+        rest = Rest(before, fields, len(fields), number)
+    if len(text) <= LONGEST_REST and PROOFS.isdisjoint(fields) and "\r\n\r\n" not in text:
         if len(_rests) >= MOST_RESTS:
             _rests.clear()
         _rests[text] = rest
@@ -218,10 +222,11 @@ def _layout(names: Sequence[str]) -> _Layout:
         at[canonical(name)] = groups
         groups += 1 + re.compile(inner).groups
     via, from_, to = at["Via"], at["From"], at["To"]
-    order = (0, via, via + 1, via + 2, via + 3, from_, from_ + 1, to, to + 1, at["Call-ID"], at["CSeq"])
+    party = (from_, from_ + 1, to, to + 1)
+    order = (0, via, via + 1, via + 2, via + 3, *party, at["Call-ID"], at["CSeq"], groups)
     return _Layout(
-        re.compile(rf"{pattern}\r\n").match,
+        re.compile(rf"{pattern}\r\n((?s:.*+))").match,
         tuple(at),
         {name: group for name, group in at.items() if name not in _NEEDED},
-        itemgetter(*order) if order != tuple(range(groups)) else None,
+        itemgetter(*order) if order != tuple(range(groups + 1)) else None,
     )

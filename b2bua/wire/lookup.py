@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from b2bua.errors import PeerError
+from b2bua.once import Remembered
 from b2bua.wire.careful import LIMITS, too_many
 from b2bua.wire.grammar import digits, split_list
 from b2bua.wire.names import NameAddr, parse_again
@@ -224,8 +224,8 @@ class Fields:
         """Read a list of words that can be done without, in lower case."""
         if name not in self.first:
             return NO_TAGS
-        if self.distinct and len(self.first[name]) <= 256:
-            return _known_words(self.first[name])
+        if self.distinct:
+            return _words[self.first[name]]
         return frozenset(self._readable(name, str.lower))
 
     def _number(self, name: str, most: int, section: str) -> int:
@@ -252,13 +252,17 @@ def _readable(line: str, parse: Callable[[str], T]) -> list[T]:
     return found
 
 
-@lru_cache(maxsize=256)
-def _known_words(line: str) -> frozenset[str]:
-    """Read a list of words in lower case, remembering the last ones: all phones of a kind send the same."""
+def _read_words(line: str) -> frozenset[str]:
+    """Read a list of words in lower case."""
     return frozenset(_readable(line, str.lower))
 
 
-@lru_cache(maxsize=256)
-def media_type(value: str) -> str:
+def _media_type(value: str) -> str:
     """C{type/subtype} in lower case, without parameters."""
     return value.partition(";")[0].replace(" ", "").replace("\t", "").lower()
+
+
+# All phones of a kind send the same.
+_words = Remembered(_read_words, most=256)
+media_types = Remembered(_media_type, most=256)
+"""C{type/subtype} in lower case, by the value of Content-Type and the like."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast, final
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.wire.fields import Via
 from b2bua.wire.grammar import has_bare_nul, split_list, without_controls
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import KNOWN, REASONS, canonical
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, known_uris
 from b2bua.wire.views import Field, Message, view
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "Response",
     "write",
     "write_plain",
-    "write_trying",
     "written",
 ]
 
@@ -37,8 +36,18 @@ MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _COPIED = frozenset(MANDATORY)
 # Requests whose responses make a dialog (section 12.1.1, RFC 6665 section 4.4.1).
 _DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
-# To make a message without its fields.
-_new = object.__new__
+
+
+class Blank:
+    """What is made without anything, and filled at once."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+
+        def __init__(self) -> None:
+            """Begin with nothing."""
+    else:
+        __init__ = object.__init__  # which calls no function of Python
 
 
 class Request(Message):
@@ -68,7 +77,7 @@ class Request(Message):
     @view
     def request_uri(self) -> Uri:
         """The Request-URI, parsed."""
-        return Uri.parse(self.uri)
+        return known_uris[self.uri]
 
     @view
     def fields(self) -> tuple[Field, ...]:
@@ -132,7 +141,14 @@ class Request(Message):
             reason = REASONS[code]
         reason = reason or _class_reason(code)
         first = self.first
-        if self.distinct and first.keys() >= _COPIED:
+        if (
+            self.distinct
+            and "Via" in first
+            and "From" in first
+            and "To" in first
+            and "Call-ID" in first
+            and "CSeq" in first
+        ):
             to = first["To"]
             if to_tag and (to[-1:] == ">" or not _is_tagged(to)):
                 to = f"{to};tag={to_tag}"
@@ -150,13 +166,18 @@ class Request(Message):
                 _tag(answered, to_tag)
             copied = "".join([f"{name}: {value}\n" for name, value in answered])
             lines += len(answered)
-        head = copied + head
         for name, value in fields:
             head += f"{name}: {value}\n"
             lines += 1
-        response = _new(Response)
-        response.code, response.reason = code, reason
-        _write_at_once(response, f"SIP/2.0 {code} {reason}", head, lines, body)
+        response = WrittenResponse()
+        response.code, response.reason, response.body = code, reason, body
+        text = f"SIP/2.0 {code} {reason}\n{copied}{head}Content-Length: {len(body)}\n\n"
+        bare = text.encode("utf-8", "surrogateescape")
+        data = bare.replace(b"\n", b"\r\n")
+        response.data = data + body
+        # As in L{written}.
+        if len(data) != len(bare) + lines + 3 or "\r" in text or "\0" in text:
+            _refuse_injection(response, data.decode("utf-8", "surrogateescape"), lines + 3)
         return response
 
 
@@ -246,6 +267,20 @@ class Response(Message):
         return self.code >= 200
 
 
+@final
+class WrittenRequest(Blank, Request):
+    """A request of ours that was written at once."""
+
+    __slots__ = ("body", "data", "method", "uri")
+
+
+@final
+class WrittenResponse(Blank, Response):
+    """A response of ours that was written at once."""
+
+    __slots__ = ("body", "code", "data", "reason")
+
+
 def write(message: Request | Response) -> bytes:
     """
     Write a message; Content-Length is made right, or put at the end.
@@ -281,25 +316,16 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
     @param lines: how many that are.
     @raise UsageError: as for L{write}.
     """
-    request = _new(Request)
-    request.method, request.uri = method, uri
-    _write_at_once(request, f"{method} {uri} SIP/2.0", head, lines, body)
-    return request
-
-
-def _write_at_once(message: Request | Response, start: str, head: str, lines: int, body: bytes) -> None:
-    """
-    Write a message from its start-line and its header fields, whose lines end with LF alone still.
-
-    @param lines: how many fields that are, without Content-Length.
-    """
-    text = f"{start}\n{head}Content-Length: {len(body)}\n\n"
+    request = WrittenRequest()
+    request.method, request.uri, request.body = method, uri, body
+    text = f"{method} {uri} SIP/2.0\n{head}Content-Length: {len(body)}\n\n"
     bare = text.encode("utf-8", "surrogateescape")
     data = bare.replace(b"\n", b"\r\n")
-    message.body, message.data = body, data + body
+    request.data = data + body
     # Each line has grown by one; to count line breaks would take longer than all the rest.
     if len(data) != len(bare) + lines + 3 or "\r" in text or "\0" in text:
-        _refuse_injection(message, data.decode("utf-8", "surrogateescape"), lines + 3)
+        _refuse_injection(request, data.decode("utf-8", "surrogateescape"), lines + 3)
+    return request
 
 
 def _fields_of(data: bytes) -> tuple[Field, ...]:
@@ -309,22 +335,17 @@ def _fields_of(data: bytes) -> tuple[Field, ...]:
     return tuple([(name, value) for name, _, value in lines])
 
 
-def write_trying(request: Request) -> bytes:
-    """Write the 100 to a request (section 8.2.6.1)."""
-    told = f"Timestamp: {request.first['Timestamp']}\r\n" if "Timestamp" in request.first else ""
-    return write_plain(request, 100, told)
-
-
-def write_plain(request: Request, code: int, more: str = "") -> bytes:
+def write_plain(request: Request, code: int) -> bytes:
     """
     Write an answer in which there is nothing that did not come with the request.
 
-    @param code: a 100, or the answer to a request that makes no dialog, and has a To tag.
-    @param more: a line that came with the request as well.
+    @param code: a 100, with Timestamp if that came (section 8.2.6.1), or the answer to a request
+        that makes no dialog, and has a To tag.
     """
     if not request.distinct:
         return write(request.response(code))
     first = request.first
+    more = f"Timestamp: {first['Timestamp']}\r\n" if code == 100 and "Timestamp" in first else ""
     text = (
         f"SIP/2.0 {code} {REASONS[code]}\r\nVia: {first['Via']}\r\n"
         f"From: {first['From']}\r\nTo: {first['To']}\r\nCall-ID: {first['Call-ID']}\r\n"

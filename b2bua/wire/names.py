@@ -7,8 +7,7 @@ From, To, Contact, Route, Refer-To, P-Asserted-Identity and their kin.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.once import Remembered
@@ -28,7 +27,7 @@ from b2bua.wire.grammar import (
     write_params,
     written_params,
 )
-from b2bua.wire.uri import Uri
+from b2bua.wire.uri import Uri, known_uris
 
 SECTION = "RFC 3261 20.10"
 
@@ -103,14 +102,13 @@ class NameAddr:
     @property
     def display(self) -> str:
         """The display name without quotes, fit to be shown and stored."""
-        text = self.display_text
-        return _known_display(text) if len(text) <= 256 else _read_display(text)
+        return _displays[self.display_text]
 
     @property
     def uri(self) -> Uri:
         """The URI, parsed."""
         if self._uri is None:
-            self._uri = Uri.parse(self.uri_text)
+            self._uri = known_uris[self.uri_text]
         return self._uri
 
     @property
@@ -190,17 +188,13 @@ def _of_parts(display_text: str, uri_text: str, tail: str, text: str = "") -> Na
     return address
 
 
-def parse_again(text: str) -> NameAddr:
-    """
-    Parse an address of the kind that comes again and again.
+parse_again: Callable[[str], NameAddr] = Remembered(NameAddr.parse, most=2048).__getitem__
+"""
+Parses an address of the kind that comes again and again.
 
-    A phone sends the same Contact in each message, and a proxy the same Route;
-    the last ones are remembered, with what was parsed of them.
-    """
-    return _parse_known(text) if len(text) <= 256 else NameAddr.parse(text)
-
-
-_parse_known = lru_cache(maxsize=2048)(NameAddr.parse)
+A phone sends the same Contact in each message, and a proxy the same Route;
+the last ones are remembered, with what was parsed of them.
+"""
 
 
 def _read_display(text: str) -> str:
@@ -208,7 +202,7 @@ def _read_display(text: str) -> str:
     return without_controls(printable(unquote(text.strip(" \t"))))
 
 
-_known_display = lru_cache(maxsize=2048)(_read_display)
+_displays = Remembered(_read_display, most=2048)
 
 
 def _write_name_addr(who: tuple[str, ...]) -> str:

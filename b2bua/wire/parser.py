@@ -9,10 +9,10 @@ spacing, whatever is wrong) to L{b2bua.wire.careful}.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TypeAlias, final
 
 from b2bua.errors import PeerError
+from b2bua.once import Remembered
 from b2bua.wire.careful import (
     LIMITS,
     MessageLimits,
@@ -26,17 +26,13 @@ from b2bua.wire.fields import CSeq, Via
 from b2bua.wire.grammar import split_list
 from b2bua.wire.layouts import fields_of_lines, learn, take_apart
 from b2bua.wire.lookup import are_known, index
-from b2bua.wire.message import MANDATORY, Request, Response
+from b2bua.wire.message import MANDATORY, Blank, Request, Response
 from b2bua.wire.names import NameAddr
 from b2bua.wire.registry import SINGLE, canonical
-from b2bua.wire.via import known_sender
+from b2bua.wire.via import known_senders
 from b2bua.wire.views import Field
 
 __all__ = ["LIMITS", "Malformed", "MessageLimits", "ReadRequest", "ReadResponse", "parse"]
-
-# To make a message without its fields.
-_new = object.__new__
-
 
 # What is known of every message that L{parse} reads on its short way has a slot, where
 # Python finds it without asking whether a view of that name is to be computed.
@@ -44,14 +40,14 @@ _READ = ("body", "branch", "call_id", "cseq", "distinct", "first", "from_tag", "
 
 
 @final
-class ReadRequest(Request):
+class ReadRequest(Blank, Request):
     """A request that was read on the short way."""
 
     __slots__ = (*_READ, "method", "uri", "via")
 
 
 @final
-class ReadResponse(Response):
+class ReadResponse(Blank, Response):
     """A response that was read on the short way."""
 
     __slots__ = (*_READ, "code", "reason")
@@ -97,10 +93,10 @@ _Readers: TypeAlias = tuple[
 # A peer asks the same few things again and again with the same fields, and nearly all
 # dialogs begin with the same few numbers.  Names are many texts each: a peer that makes
 # them up fills 4 MB.
-_start_line_again = lru_cache(maxsize=1024)(read_start_line)
-_cseq_again = lru_cache(maxsize=1024)(CSeq.parse)
-_look_again = lru_cache(maxsize=256)(_look)
-_AGAIN: _Readers = (_start_line_again, _cseq_again, _look_again)
+_start_lines = Remembered(read_start_line, most=4096)
+_places = Remembered(CSeq.parse)
+_looks = Remembered(_look, most=256)
+_AGAIN: _Readers = (_start_lines.__getitem__, _places.__getitem__, _looks.__getitem__)
 _ONCE: _Readers = (read_start_line, CSeq.parse, _look)
 
 
@@ -110,41 +106,44 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
 
     @raise Malformed: with the status to answer and what could be salvaged.
     """
-    head = ""
+    size, apart, sender = len(data), None, None
     try:
-        if len(data) <= limits.message and 0 < (end := data.find(b"\r\n\r\n")) <= limits.short:
+        # Of a message without a body it need not be looked for: that is quick, to look is not.
+        end = size - 4 if data[-4:] == b"\r\n\r\n" else data.find(b"\r\n\r\n", 0, limits.short + 4)
+        if 0 < end <= limits.short and size <= limits.message:
             try:
-                head = data[: end + 2].decode()
+                apart = take_apart(data[: end + 2].decode())
             except UnicodeDecodeError:
-                head = ""
-        apart = take_apart(head)
-        sender = None
+                apart = None
         if apart is not None:
-            first, parts, length = apart
-            line, via, written_sender, tail, branch, from_, from_tag, to, to_tag, call_id, place = parts
-            sender = known_sender(written_sender)
+            first, parts, rest = apart
+            line, top, written_sender, tail, branch, from_, from_tag, to, to_tag, call_id, place, _ = parts
+            sender = known_senders[written_sender]
         message: Request | Response
-        if sender is None or len(first) >= limits.fields:
-            message = _read(data, head, limits)
+        if sender is None or rest.count >= limits.fields:
+            message = _read(data, limits)
         else:
-            first["Via"], first["From"], first["To"] = via, from_, to
+            first["Via"], first["From"], first["To"] = top, from_, to
             first["Call-ID"], first["CSeq"] = call_id, place
-            method, text, code = _start_line_again(line)
-            cseq, body = _cseq_again(place), data[end + 4 :]
+            method, text, code = _start_lines[line]
+            cseq, body = _places[place], data[end + 4 :]
             if not code and cseq.method != method:
                 raise _another_method(place)
-            if length != len(body) and "Content-Length" in first:
+            if end + 4 + rest.length != size and "Content-Length" in first:
                 body = _cut(body, first["Content-Length"])
             # The same lines twice: where only one class comes by, Python knows the slots.
             if code:  # nobody asks for more of its Via than the branch
-                message = _new(ReadResponse)
+                message = ReadResponse()
                 message.code, message.reason = code, text
                 message.first, message.distinct, message.body = first, True, body
                 message.branch, message.call_id, message.cseq = branch, call_id, cseq
                 message.from_tag, message.to_tag = from_tag or "", to_tag or ""
             else:
-                message = _new(ReadRequest)
-                message.method, message.uri, message.via = method, text, Via.of(sender, tail, branch)
+                message = ReadRequest()
+                via = Via()
+                via.transport, via.host, via.port, via.head = sender
+                via.tail, via.branch = tail, branch
+                message.method, message.uri, message.via = method, text, via
                 message.first, message.distinct, message.body = first, True, body
                 message.branch, message.call_id, message.cseq = branch, call_id, cseq
                 message.from_tag, message.to_tag = from_tag or "", to_tag or ""
@@ -157,12 +156,9 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     return message
 
 
-def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
-    """
-    Read a message of a layout that is not known.
-
-    @param head: its start-line and fields, each with its CRLF; empty if it is to be read with care.
-    """
+def _read(data: bytes, limits: MessageLimits) -> Request | Response:
+    """Read a message of a layout that is not known."""
+    head = _short_head(data, limits)
     line, fields = _read_quickly(head, limits)
     if fields:
         body, readers = data.partition(b"\r\n\r\n")[2], _AGAIN
@@ -201,6 +197,17 @@ def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
     if "Content-Length" in first:
         message.body = _cut(body, first["Content-Length"])
     return message
+
+
+def _short_head(data: bytes, limits: MessageLimits) -> str:
+    """Give its start-line and fields, each with its CRLF; nothing if they are to be read with care."""
+    end = data.find(b"\r\n\r\n", 0, limits.short + 4)
+    if end < 0 or len(data) > limits.message:
+        return ""
+    try:
+        return data[: end + 2].decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _another_method(place: str) -> PeerError:

@@ -355,16 +355,11 @@ def replace_origin(body: bytes, line: bytes) -> bytes:
 
     @param line: the new line, C{o=} included, without its end.
     """
-    at = body.find(b"\no=") + 1
-    if body[:2] == b"o=":
-        at = 0  # without the v= that has to be first
-    elif not at:
+    found = _ORIGIN.search(body)
+    if found is None:
         return body
-    end = body.find(b"\n", at)
-    if end < 0:
-        end = len(body)
-    cr = body.find(b"\r", at, end)
-    return body[:at] + line + body[end if cr < 0 else cr :]
+    at, end = found.span()
+    return body[:at] + line + body[end:]
 
 
 def without_origin(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import final
 
 from b2bua.errors import PeerError, UsageError
@@ -86,7 +86,7 @@ class Uri:
 
         @raise PeerError: 400, if it is none.
         """
-        return _parse_known(text) if len(text) <= 256 else _parse(text)
+        return known_uris[text]
 
     @staticmethod
     def make(user: str, host: str, port: int | None = None, scheme: str = "sip") -> Uri:
@@ -217,12 +217,6 @@ class Uri:
         return self.user_unescaped.lower() if self.scheme == "tel" else self.opaque
 
 
-@lru_cache(maxsize=2048)
-def _parse_known(text: str) -> Uri:
-    """Parse a URI, remembering the last ones: a phone sends the same again and again."""
-    return _parse(text)
-
-
 def _parse(text: str) -> Uri:
     """Parse a URI."""
     found = _SIP.match(text)
@@ -241,6 +235,10 @@ def _parse(text: str) -> Uri:
         _split_headers(headers) if headers else (),
         password,
     )
+
+
+known_uris = Remembered(_parse, most=4096)
+"""URIs by their text, parsed as by L{Uri.parse}; a phone sends the same again and again."""
 
 
 def _parse_other(text: str) -> Uri:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TypeAlias
 
 from b2bua.errors import PeerError
+from b2bua.once import Remembered
 from b2bua.wire.grammar import (
     LWS,
     PARAMS,
@@ -79,17 +79,12 @@ class Via:
         @raise PeerError: 400, if it is none.
         """
         found = _SIMPLE(text)
-        sender = None if found is None else known_sender(found[1])
+        sender = None if found is None else known_senders[found[1]]
         if found is None or sender is None:
             return _parse_via(text)
-        return Via.of(sender, found[2], found[3])
-
-    @staticmethod
-    def of(sender: Sender, tail: str, branch: str | None) -> Via:
-        """Make one of its parts, which are as simple as most."""
         self = Via()
         self.transport, self.host, self.port, self.head = sender
-        self.tail = tail
+        self.tail, branch = found[2], found[3]
         self.branch = branch if branch is not None else find_param(self.params, "branch") or ""
         return self
 
@@ -146,11 +141,11 @@ class Via:
         RFC 3261 section 18.2.1: C{received} if the sent-by is not the source
         address; RFC 3581 section 4: both if the client asks for C{rport}.
         """
-        lower = self.tail.lower()
-        if "rport" in lower:
+        before, asking, after = self.tail.partition(";rport")
+        lower = (before + after).lower()
+        if asking or "rport" in lower:
             # Mostly asked for once, in lower case, and nothing is filled in or quoted.
-            before, asking, after = self.tail.partition(";rport")
-            once = asking and after[:1] in ("", ";") and lower.count("rport") == 1
+            once = asking and after[:1] in ("", ";") and "rport" not in lower
             if once and "received" not in lower and '"' not in lower:
                 copy = Via()
                 copy.transport, copy.host, copy.port = self.transport, self.host, self.port
@@ -199,7 +194,7 @@ def _read_sender(text: str) -> Sender | None:
 
 
 # A phone sends each request from the same place, and we ours.
-known_sender = lru_cache(maxsize=2048)(_read_sender)
+known_senders = Remembered(_read_sender, most=2048)
 
 
 def _parse_via(text: str) -> Via:

@@ -28,7 +28,7 @@ from b2bua.wire.fields import (
     parse_date,
     parse_delta,
 )
-from b2bua.wire.lookup import Field, Fields, media_type, optional, view
+from b2bua.wire.lookup import Field, Fields, media_types, optional, view
 from b2bua.wire.names import NameAddr, parse_again
 
 __all__ = ["Field", "Message", "view"]
@@ -189,7 +189,7 @@ class Message(Fields):
 
     # Numbers
 
-    @view
+    @property
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255 (section 20.22)."""
         if "Max-Forwards" not in self.first:
@@ -229,7 +229,7 @@ class Message(Fields):
 
     # Words
 
-    @view
+    @property
     def supported(self) -> frozenset[str]:
         """The option tags of Supported."""
         return self._words("Supported")
@@ -259,15 +259,16 @@ class Message(Fields):
         """The event packages of Allow-Events (RFC 6665)."""
         return self._words("Allow-Events")
 
-    @view
+    @property
     def content_type(self) -> str:
         """C{type/subtype} of the body in lower case, or the empty string."""
-        return media_type(self.first["Content-Type"]) if "Content-Type" in self.first else ""
+        first = self.first
+        return media_types[first["Content-Type"]] if "Content-Type" in first else ""
 
     @view
     def content_disposition(self) -> str:
         """What the body is for, in lower case, or the empty string."""
-        return media_type(self.first["Content-Disposition"]) if "Content-Disposition" in self.first else ""
+        return media_types[self.first["Content-Disposition"]] if "Content-Disposition" in self.first else ""
 
     @view
     def content_encoding(self) -> tuple[str, ...]:
@@ -281,7 +282,7 @@ class Message(Fields):
         """The media ranges of Accept; None without the field, () if it is empty."""
         if "Accept" not in self.first:
             return None
-        return tuple([media_type(item) for item in self.values("Accept")])
+        return tuple([media_types[item] for item in self.values("Accept")])
 
     # Structures
 

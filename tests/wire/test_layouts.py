@@ -152,6 +152,19 @@ class LayoutTests(SynchronousTestCase):
                 self.assertTrue(known(other), what)
                 self.assertEqual(read(other), unknown, what)
 
+    def test_body_with_an_empty_line(self) -> None:
+        """A body that ends with an empty line is no part of the head, and nothing is remembered of it."""
+        for body in (b"a: b\r\n\r\n", b"\r\n\r\n", b"x\r\n\r\ny\r\n\r\n", b"Subject: \xff\r\n\r\n"):
+            data = BYE.replace(b"Length: 0", b"Length: %d" % len(body)) + body
+            forget()
+            unknown = read(data)
+            learned(BYE)
+            before = dict(layouts._rests)
+            for _ in range(2 * layouts.OFTEN):
+                self.assertEqual(read(data), unknown)
+            self.assertEqual(parse(data).body, body)
+            self.assertEqual(layouts._rests, before)
+
     def test_length_first(self) -> None:
         """Content-Length may stand anywhere; it is read in each message (RFC 3261 sections 18.3, 20.14)."""
         bodies = {b"0": b"left over", b"4": b"body", b"3": b"body", b"04": b"body", b"5": b"body", b"": b""}

@@ -140,7 +140,7 @@ class MakeTests(SynchronousTestCase):
     def test_cached(self) -> None:
         """Addresses that come again are parsed once, unless they are long."""
         self.assertIs(parse_again("<sip:again@b>"), parse_again("<sip:again@b>"))
-        long = "<sip:" + "a" * 300 + "@b>"
+        long = "<sip:" + "a" * 600 + "@b>"
         self.assertIsNot(parse_again(long), parse_again(long))
         self.assertEqual(name_addrs["A", "sip:a@b"], '"A" <sip:a@b>')
         self.assertEqual(repr(parse_again("<sip:a@b>")), "NameAddr('<sip:a@b>')")
