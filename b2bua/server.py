@@ -161,7 +161,7 @@ class Server:
         self.context.devices = self.notifier.devices = self.devices
         runner.user = core
         runner.overload.has_dialog = self.context.dialogs.has
-        runner.servers.stateless = core.outside.at_once
+        runner.servers.stateless["OPTIONS"] = core.outside.at_once
         runner.transport.traffic.keep_in(self.trace)
         core.calls.tap = self.trace.hear
         core.calls.ended = self._ended

@@ -63,8 +63,6 @@ class OutsideRequests:
         Anybody may ask, and asking must not be a way to fill our memory; so
         the tag is worked out of the request.
         """
-        if request.method != "OPTIONS" or request.to_tag:
-            return None
         if "OPTIONS" in self._calls.features.methods and request.request_uri.user:
             return None  # a feature may know more, and has to know who asks
         same = f"{request.call_id} {request.branch}".encode("utf-8", "surrogateescape")

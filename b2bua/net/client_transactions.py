@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from math import floor
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from twisted.logger import Logger
@@ -11,7 +12,7 @@ from zope.interface import implementer
 
 from b2bua.errors import UsageError
 from b2bua.net.transaction import Transaction
-from b2bua.net.wheel import SLOTS_BELOW, Lapses
+from b2bua.net.wheel import RATE, SLOTS_BELOW, Lapses
 from b2bua.transactions.derived import cancel_for
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from b2bua.net.transport import TransportLayer
     from b2bua.transactions.ports import ITransactionUser
 
-RUNNING = ("_client", "_table", "bucket", "ends", "key", "repeats", "way")
+RUNNING = ("_client", "_table", "bucket", "ends", "key", "repeats", "transport", "way")
 """What a machine has in addition when it runs."""
 
 
@@ -263,7 +264,7 @@ class Branch(Transaction):
         client, code = self._client, response.code
         client._alive = True
         if code < 200:
-            client._tell(response)
+            client._hear(response)
             return
         if self is not client._branch:
             if code >= 300:
@@ -282,8 +283,11 @@ class Branch(Transaction):
             if code == 503 and client._has_more():
                 client._next()
                 return
-        # A further 2xx to an INVITE may come.
-        client._tell(response, last=type(self) is SentRequest)
+        hear = client._hear
+        client._hops = client._branch = None
+        if type(self) is SentRequest:  # a further 2xx to an INVITE may come
+            client._hear = _nobody
+        hear(response)
 
     def tell_failure(self, code: int) -> None:
         """Have the next hop tried, or the user told."""
@@ -294,12 +298,12 @@ class Branch(Transaction):
         self.repeats = self.ends = None
         if self.bucket is not None:
             self.leave()
-        table, key = self._table, self.key
+        table, key, wheel = self._table, self.key, self._table.wheel
         if letter == "M":
             table.branches[key] = self._client
         else:
             table.branches[key] = Again(self.last, self.way) if letter == "D" else None
-        table.lapses.add(key, seconds)
+        table.lapses[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
         if self.way.transport != "UDP":
             table.part(self)
 
@@ -388,7 +392,7 @@ class ClientTransactions:
         branch = kind(request, data, timers, reliable=not udp)
         branch._table = self
         branch._client = client
-        branch.way = flow
+        branch.transport, branch.way = transport, flow
         branch.repeats = branch.ends = branch.bucket = None
         key = branch.key = (name, method)
         self.branches[key] = branch
@@ -455,7 +459,7 @@ class ClientTransactions:
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
             return
-        if isinstance(branch, Branch):
+        if type(branch) is SentInvite or type(branch) is SentRequest:
             if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
                 # The peer has come back by another connection (section 18.2.2): so does what we still send.
                 branch.move(flow)

@@ -12,20 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from math import floor
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.net.transaction import Transaction
-from b2bua.net.wheel import SLOTS_BELOW, Lapses
+from b2bua.net.wheel import RATE, SLOTS_BELOW, Lapses
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
 from b2bua.transactions.ports import IServerTransaction
 from b2bua.wire.message import Field, Request, Response, write
-from b2bua.wire.names import NameAddr
 from b2bua.wire.parser import Malformed, parse
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from b2bua.transactions.ports import ITransactionUser
 
 RUNNING = (
-    "_merge_key", "_table", "bucket", "ends", "failed", "flow", "key", "repeats", "user", "way",
+    "_merge_key", "_table", "bucket", "ends", "failed", "flow", "key", "repeats", "transport", "user", "way",
 )  # fmt: skip
 """What a machine has in addition when it runs."""
 # What we have put into the Via of a request (RFC 3581 section 4).
@@ -71,8 +71,8 @@ class ServerTransaction(Transaction):
     failed: Callable[[int], None] | None
     last: bytes
     """The response that the request draws when it comes again."""
-    to = ""
-    """The To of the final response to an INVITE."""
+    tag = ""
+    """That of To, where it is an INVITE (of the machine)."""
 
     @property
     def answered(self) -> bool:
@@ -94,10 +94,6 @@ class ServerTransaction(Transaction):
     def accept(self) -> None:
         """Send a 200 that says nothing more (see L{IServerTransaction.accept})."""
         self.respond(self.request.response(200))
-
-    def trying(self) -> None:
-        """Send a 100, unless something has been sent already."""
-        self.answer_trying()
 
     def seen_at(self, flow: Flow, request: Request) -> None:
         """The request has come again, from another port maybe (see L{seen_at})."""
@@ -137,7 +133,7 @@ class ServerTransaction(Transaction):
         """Follow the arrow of a response (of the machine)."""
         raise NotImplementedError
 
-    def answer_trying(self) -> None:
+    def trying(self) -> None:
         """Follow the arrow of a 100 that the user wants (of the machine)."""
         raise NotImplementedError
 
@@ -156,10 +152,12 @@ class ServerTransaction(Transaction):
         self.repeats = self.ends = None
         if self.bucket is not None:
             self.leave()
-        table, key = self._table, self.key
+        table, key, wheel = self._table, self.key, self._table.wheel
         if table.live.get(key) is self:
-            table.live[key] = Remains(letter, self.last, self.way, self.to, self._merge_key)
-            table.lapses.add(key, seconds)
+            left = table.live[key] = Remains()
+            left.letter, left.again, left.way = letter, self.last, self.way
+            left.tag, left.merge = self.tag, self._merge_key
+            table.lapses[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
 
     def over(self) -> None:
         """Be forgotten."""
@@ -178,7 +176,7 @@ class ReceivedInvite(InviteServer, ServerTransaction):
 
     def to_tag(self) -> str:
         """Likewise, also after that response."""
-        return tag_of(self.to) if self.to else super().to_tag()
+        return self.tag or super().to_tag()
 
 
 class ReceivedRequest(NonInviteServer, ServerTransaction):
@@ -195,13 +193,10 @@ class ReceivedRequest(NonInviteServer, ServerTransaction):
 Received: TypeAlias = ReceivedInvite | ReceivedRequest
 
 
-def tag_of(to: str) -> str:
-    """The tag of a To as we have written it."""
-    return NameAddr.parse(to).tag
-
-
-class Remains(NamedTuple):
+class Remains:
     """What is left of a transaction that is answered for good, until its last timer fires."""
+
+    __slots__ = ("again", "letter", "merge", "tag", "way")
 
     letter: str
     """That of the timer: I, J or L (see L{Transaction.linger})."""
@@ -209,8 +204,8 @@ class Remains(NamedTuple):
     """The response that the request draws when it comes again."""
     way: Flow
     """By which that goes."""
-    to: str
-    """The To of the response to an INVITE, which the answer to a late CANCEL repeats (section 9.2)."""
+    tag: str
+    """That of To in the response to an INVITE, which the answer to a late CANCEL repeats (section 9.2)."""
     merge: int | None
     """See L{b2bua.transactions.matching.merge_key}."""
 
@@ -225,8 +220,8 @@ class ServerTransactions:
         self.user: ITransactionUser
         self.transport = transport
         self.wheel = transport.wheel
-        self.stateless: Callable[[Request, Flow], Response | None] | None = None
-        """Answers what can be answered without keeping anything."""
+        self.stateless: dict[str, Callable[[Request, Flow], Response | None]] = {}
+        """By method, who answers what can be answered without keeping anything."""
         self._most = transport.limits.transactions
         """So many transactions before requests outside of dialogs get a 503."""
         self._most_at_all = self._most * transport.limits.spare
@@ -282,7 +277,7 @@ class ServerTransactions:
             server = self.live[key]
             self._counts.absorbed += 1
             if isinstance(server, Remains):
-                self._come_again(server, request, key, flow)
+                self._come_again(server, request, flow)
                 return
             if flow != server.flow and method != "ACK":
                 server.seen_at(flow, request)
@@ -299,15 +294,14 @@ class ServerTransactions:
         else:
             self._request_outside(arrived(request, flow), key, flow)
 
-    def _come_again(self, left: Remains, request: Request, key: Hashable, flow: Flow) -> None:
+    def _come_again(self, left: Remains, request: Request, flow: Flow) -> None:
         """Take a request after its final response, or an ACK (see L{Transaction.linger})."""
         if request.method == "ACK":
             if left.letter == "L":
                 self.user.ack_received(request, flow)
             return
         way = seen_at(left.way, flow, request)
-        if way != left.way:
-            self.answer_by(key, way)
+        left.way = way
         if left.again:
             self.transport.send(left.again, way)
 
@@ -315,7 +309,7 @@ class ServerTransactions:
         """Have what is left of a transaction, if that is all there is of it, answer by another way."""
         left = self.live.get(key)
         if isinstance(left, Remains):
-            self.live[key] = left._replace(way=way)
+            left.way = way
 
     def way_of(self, key: Hashable) -> Flow | None:
         """By which way what is left of a transaction answers; None if there is nothing."""
@@ -324,13 +318,13 @@ class ServerTransactions:
 
     def _request_outside(self, request: Request, key: Hashable, flow: Flow) -> None:
         """Look harder at a request that belongs to no dialog."""
-        stateless = self.stateless
+        method, stateless = request.method, self.stateless
         merge = merge_key(request)
         if merge in self._merges:
             # RFC 3261 section 8.2.2.2: it was forked, and came together here again.
             self._counts.merged += 1
             self._refuse(request, 482, flow)
-        elif stateless is not None and (response := stateless(request, flow)) is not None:
+        elif method in stateless and (response := stateless[method](request, flow)) is not None:
             self.reply(request, response, flow)
         elif len(self.live) >= self._most:
             self._turn_away(request, flow)
@@ -369,7 +363,9 @@ class ServerTransactions:
         server._merge_key = merge
         server.key = key
         server.flow = flow
-        server.way = way_back(request.via, flow)
+        server.transport = transport
+        via = request.via
+        server.way = flow if via.port == flow.remote[1] else way_back(via, flow)
         server.repeats = server.ends = server.bucket = server.user = server.failed = None
         self.live[key] = server
         if merge is not None:
@@ -394,7 +390,7 @@ class ServerTransactions:
             self._turn_away(request, flow)
         else:
             server = self._transaction(request, key, None, flow)
-            tag = tag_of(invite.to) if isinstance(invite, Remains) else invite.to_tag()
+            tag = invite.tag if isinstance(invite, Remains) else invite.to_tag()
             server.respond(request.response(200, to_tag=tag or self.transport.token()))
             if not isinstance(invite, Remains) and not invite.answered:
                 self.user.cancel_received(request, invite)

@@ -14,9 +14,7 @@ from b2bua.transactions.effects import Effects
 from b2bua.wire.message import Request
 
 if TYPE_CHECKING:
-    from b2bua.net.transport import TransportLayer
     from b2bua.net.wheel import Wheel
-    from b2bua.transactions.flow import Flow
 
 Due: TypeAlias = tuple[int, str]
 """The tick of a timer, and its letter."""
@@ -25,7 +23,6 @@ Due: TypeAlias = tuple[int, str]
 class Table(Protocol):
     """Where all transactions of one side are."""
 
-    transport: TransportLayer
     wheel: Wheel
 
 
@@ -45,8 +42,6 @@ class Transaction(Entry, Effects):
 
     _table: Table
     key: Hashable
-    way: Flow
-    """By which its messages go."""
     pending: Request | None
     """The request, until it has its final response (of the machine)."""
     repeats: Due | None
@@ -64,10 +59,6 @@ class Transaction(Entry, Effects):
         if self.pending is None:
             raise UsageError("A transaction keeps its request until the final response only")
         return self.pending
-
-    def send(self, data: bytes) -> None:
-        """Send a message."""
-        self._table.transport.send(data, self.way)
 
     def start_repeats(self, letter: str, seconds: float) -> None:
         """Let a timer fire after which something is done again, instead of the one that may run."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
-from b2bua.wire.message import Response
+if TYPE_CHECKING:
+    from b2bua.transactions.flow import Flow
+    from b2bua.wire.message import Response
 
 TRYING = "100"
 """The letter of the timer that RFC 3261 section 17.2.1 and RFC 4320 leave without one."""
@@ -44,6 +47,13 @@ class TimerValues:
         return elapsed
 
 
+class Sends(Protocol):
+    """Sends messages."""
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one."""
+
+
 class Effects:
     """
     What a machine wants to have done; whoever runs it says how.
@@ -55,9 +65,10 @@ class Effects:
 
     __slots__ = ()
 
-    def send(self, data: bytes) -> None:
-        """Send a message."""
-        raise NotImplementedError
+    transport: Sends
+    """By what its messages are sent."""
+    way: Flow
+    """Where they go."""
 
     def deliver(self, response: Response) -> None:
         """Tell the transaction user of a response."""

@@ -47,7 +47,7 @@ class InviteClient(Effects):
             self.start_ends("B", 64 * timers.t1)
         else:
             self.start_both("A", timers.t1, "B", 64 * timers.t1)
-        self.send(self._again)
+        self.transport.send(self._again, self.way)
 
     def take_up(self, *, heard: bool) -> None:
         """
@@ -102,7 +102,7 @@ class InviteClient(Effects):
             case states.CALLING, "A":
                 self._interval *= 2
                 self.start_repeats("A", self._interval)
-                self.send(self._again)
+                self.transport.send(self._again, self.way)
 
             case (states.CALLING, "B") | (states.PROCEEDING, "CANCEL"):
                 self._give_up(408)
@@ -137,7 +137,7 @@ class InviteClient(Effects):
         """The peer is elsewhere now: it has to be told there what it may have missed."""
         match self.state:
             case states.CALLING if self._again:  # else another process has sent it
-                self.send(self._again)
+                self.transport.send(self._again, self.way)
 
             case states.PROCEEDING if self._cancelled:
                 self.send_cancel()
@@ -180,13 +180,13 @@ class InviteClient(Effects):
         self.pending = None
         if self._reliable:
             self._end()
-            self.send(ack)
+            self.transport.send(ack, self.way)
             self.over()
             return
         self.state = states.COMPLETED
         self.last = ack
         self.linger("D", max(self._timers.d, 64 * self._timers.t1))
-        self.send(ack)
+        self.transport.send(ack, self.way)
 
     def _end(self) -> None:
         """Go to Terminated; what failed is still known, so that it can be told."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from b2bua.transactions import states
 from b2bua.transactions.effects import TRYING, Effects, TimerValues
 from b2bua.wire.message import Request, Response, write, write_plain
-from b2bua.wire.registry import KNOWN, canonical
 
 
 class InviteServer(Effects):
     """Absorbs retransmitted INVITEs, and repeats a refusal until it is acknowledged."""
 
-    __slots__ = ("_interval", "_reliable", "_timers", "last", "pending", "state", "to")
+    __slots__ = ("_interval", "_reliable", "_timers", "last", "pending", "state", "tag")
 
     def __init__(self, request: Request, timers: TimerValues, *, reliable: bool) -> None:
         """
@@ -26,19 +25,19 @@ class InviteServer(Effects):
         self._interval = timers.t1
         self.last = b""
         """The response that a retransmitted request draws, if any."""
-        self.to = ""
-        """The To of the final response, which the answer to a late CANCEL repeats (section 9.2)."""
+        self.tag = request.to_tag
+        """That of To, of the final response at the latest: the answer to a late CANCEL repeats it (section 9.2)."""
 
     def wait(self) -> None:
         """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
         if self.state is states.PROCEEDING and not self.last:
             self.start_repeats(TRYING, self._timers.trying)
 
-    def answer_trying(self) -> None:
+    def trying(self) -> None:
         """TU or timer: send 100, if nothing has been sent yet."""
         if self.pending is not None and not self.last:
             self.last = write_plain(self.pending, 100)
-            self.send(self.last)
+            self.transport.send(self.last, self.way)
 
     def answer(self, response: Response) -> None:
         """Follow the arrow of a response from TU."""
@@ -48,36 +47,36 @@ class InviteServer(Effects):
                 first, self.last = not self.last, response.data or write(response)
                 if first:
                     self.stop_repeats()
-                self.send(self.last)
+                self.transport.send(self.last, self.way)
 
             case states.PROCEEDING if code < 300:
                 data = response.data or write(response)
                 self.state = states.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.pending, self.last, self.to = None, b"", _to(response)
+                self.pending, self.last, self.tag = None, b"", self.tag or response.to_tag
                 self.linger("L", 64 * self._timers.t1)
-                self.send(data)
+                self.transport.send(data, self.way)
 
             case states.PROCEEDING:
                 data = write(response)
                 self.state = states.COMPLETED
-                self.pending, self.last, self.to = None, data, _to(response)
+                self.pending, self.last, self.tag = None, data, self.tag or response.to_tag
                 if self._reliable:
                     self.stop_repeats()
                     self.start_ends("H", 64 * self._timers.t1)
                 else:
                     self.start_both("G", self._timers.t1, "H", 64 * self._timers.t1)
-                self.send(data)
+                self.transport.send(data, self.way)
 
             case states.ACCEPTED if 200 <= code < 300:
-                self.send(write(response))
+                self.transport.send(write(response), self.way)
 
     def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted INVITE, or of the ACK."""
         match self.state:
             case states.PROCEEDING | states.COMPLETED if request.method == "INVITE":
                 if self.last:
-                    self.send(self.last)
+                    self.transport.send(self.last, self.way)
 
             case states.COMPLETED if self._reliable:
                 self._end()
@@ -92,12 +91,12 @@ class InviteServer(Effects):
         """Follow the arrow of a timer."""
         match self.state, timer:
             case states.PROCEEDING, "100":
-                self.answer_trying()
+                self.trying()
 
             case states.COMPLETED, "G":
                 self._interval = min(2 * self._interval, self._timers.t2)
                 self.start_repeats("G", self._interval)
-                self.send(self.last)
+                self.transport.send(self.last, self.way)
 
             case states.COMPLETED, "H":
                 self._end()
@@ -108,15 +107,3 @@ class InviteServer(Effects):
         """Go to Terminated."""
         self.state = states.TERMINATED
         self.pending, self.last = None, b""
-
-
-def _to(response: Response) -> str:
-    """The To of a response, as it is written."""
-    if response.data:
-        return (
-            response.data.partition(b"\r\nTo: ")[2].partition(b"\r\n")[0].decode("utf-8", "surrogateescape")
-        )
-    for name, value in response.fields:
-        if name == "To" or (name not in KNOWN and canonical(name) == "To"):
-            return value
-    return ""

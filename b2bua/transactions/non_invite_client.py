@@ -34,7 +34,7 @@ class NonInviteClient(Effects):
             self.start_ends("F", 64 * timers.t1)
         else:
             self.start_both("E", timers.t1, "F", 64 * timers.t1)
-        self.send(self._again)
+        self.transport.send(self._again, self.way)
 
     def receive(self, response: Response) -> None:
         """Follow the arrow of a response."""
@@ -62,11 +62,11 @@ class NonInviteClient(Effects):
             case states.TRYING, "E":
                 self._interval = min(2 * self._interval, self._timers.t2)
                 self.start_repeats("E", self._interval)
-                self.send(self._again)
+                self.transport.send(self._again, self.way)
 
             case states.PROCEEDING, "E":
                 self.start_repeats("E", self._timers.t2)
-                self.send(self._again)
+                self.transport.send(self._again, self.way)
 
             case ((states.TRYING | states.PROCEEDING), "F"):
                 self._fail(408)
@@ -84,7 +84,7 @@ class NonInviteClient(Effects):
     def moved(self) -> None:
         """The peer is elsewhere now: the request goes there."""
         if self._again:
-            self.send(self._again)
+            self.transport.send(self._again, self.way)
 
     def cancel(self) -> None:
         """Nothing: a request other than INVITE is not cancelled (section 9.1)."""

@@ -35,7 +35,7 @@ class NonInviteServer(Effects):
         if self.state is states.TRYING:
             self.start_repeats(TRYING, self._timers.to_t2)
 
-    def answer_trying(self) -> None:
+    def trying(self) -> None:
         """A 100 is only sent late, by the timer (RFC 4320 section 4.1)."""
 
     def answer(self, response: Response) -> None:
@@ -58,19 +58,19 @@ class NonInviteServer(Effects):
         """200-699 from TU: send response."""
         if self._reliable:
             self._end()
-            self.send(data)
+            self.transport.send(data, self.way)
             self.over()
             return
         self.state = states.COMPLETED
         self.pending, self.last = None, data
         self.linger("J", 64 * self._timers.t1)
-        self.send(data)
+        self.transport.send(data, self.way)
 
     def receive(self, request: Request) -> None:
         """Follow the arrow of a retransmitted request."""
         match self.state:
             case states.PROCEEDING:
-                self.send(self.last)
+                self.transport.send(self.last, self.way)
 
     def fire(self, timer: str) -> None:
         """Follow the arrow of a timer."""
@@ -79,7 +79,7 @@ class NonInviteServer(Effects):
                 self.state = states.PROCEEDING
                 self.last = write_plain(self.pending, 100)
                 self.start_ends("J", self._rest())
-                self.send(self.last)
+                self.transport.send(self.last, self.way)
 
             case states.PROCEEDING, "J":
                 # The client has given up by now, so nobody waits for an answer.

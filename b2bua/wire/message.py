@@ -152,6 +152,8 @@ class Request(Message):
             to = first["To"]
             if to_tag and (to[-1:] == ">" or not _is_tagged(to)):
                 to = f"{to};tag={to_tag}"
+            else:
+                to_tag = ""
             copied = (
                 f"Via: {first['Via']}\nFrom: {first['From']}\nTo: {to}\n"
                 f"Call-ID: {first['Call-ID']}\nCSeq: {first['CSeq']}\n"
@@ -164,6 +166,7 @@ class Request(Message):
             answered = self.only(_COPIED | {more})
             if to_tag:
                 _tag(answered, to_tag)
+                to_tag = ""
             copied = "".join([f"{name}: {value}\n" for name, value in answered])
             lines += len(answered)
         for name, value in fields:
@@ -171,6 +174,8 @@ class Request(Message):
             lines += 1
         response = WrittenResponse()
         response.code, response.reason, response.body = code, reason, body
+        if to_tag:
+            response.to_tag = to_tag
         text = f"SIP/2.0 {code} {reason}\n{copied}{head}Content-Length: {len(body)}\n\n"
         bare = text.encode("utf-8", "surrogateescape")
         data = bare.replace(b"\n", b"\r\n")

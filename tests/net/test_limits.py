@@ -250,7 +250,7 @@ class FloodTests(SynchronousTestCase):
         def answer(message: Request, flow: Flow) -> Response | None:
             return message.response(200, to_tag="same") if message.method == "OPTIONS" else None
 
-        self.world.runner.servers.stateless = answer
+        self.world.runner.servers.stateless["OPTIONS"] = answer
         self.flood(self.world, range(3))
         self.world.receive(numbered(0))
         self.assertEqual([what for _, what in self.world.wire.log], [200] * 4)

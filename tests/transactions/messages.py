@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from b2bua.transactions.effects import Effects, TimerValues
+from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.non_invite_client import NonInviteClient
@@ -58,9 +59,16 @@ class Noting(Effects):
     """Does nothing of what a machine wants, and notes it."""
 
     wanted: list[Wanted]
+    way = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.8", 5060))
 
-    def send(self, data: bytes) -> None:
+    @property
+    def transport(self) -> Noting:
+        """It notes what is sent, too."""
+        return self
+
+    def send(self, data: bytes, flow: Flow) -> None:
         """Note it."""
+        assert flow is self.way
         self.wanted.append(data)
 
     def deliver(self, response: Response) -> None:

@@ -47,10 +47,10 @@ class InviteServerTests(SynchronousTestCase):
     def test_trying_of_user(self) -> None:
         """The TU can have it sent before, but not after anything else, nor twice."""
         machine = self.machine()
-        self.assertEqual(brief(machine.answer_trying()), [100])
-        self.assertEqual((machine.answer_trying(), machine.fire("100"), machine.wait()), ((), (), ()))
+        self.assertEqual(brief(machine.trying()), [100])
+        self.assertEqual((machine.trying(), machine.fire("100"), machine.wait()), ((), (), ()))
         for code in (180, 200, 486):
-            self.assertEqual(self.machine(code).answer_trying(), ())
+            self.assertEqual(self.machine(code).trying(), ())
 
     def test_answered_at_once(self) -> None:
         """A TU that has answered needs no timer."""
