@@ -111,10 +111,9 @@ class B2BUA:
             if method in self.calls.features.methods and self.outside.is_for_features(request):
                 self.outside.ask(request, server)
                 return
-            serve = self._methods.get(method)
-            if serve is not None:
+            if method in self._methods:
                 check_outside(request)
-                serve(request, server)
+                self._methods[method](request, server)
             elif method in ONLY_INSIDE:
                 server.dismiss(481)
             else:

@@ -16,7 +16,9 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from b2bua.calls.identity import ANONYMOUS
 from b2bua.errors import PeerError
 from b2bua.legs.party import Identity, Party
+from b2bua.once import Remembered
 from b2bua.wire.message import Request
+from b2bua.wire.names import read_display
 from b2bua.wire.uri import Uri
 
 if TYPE_CHECKING:
@@ -176,12 +178,21 @@ class Senders:
             if told is not None:
                 name = told
                 private = private or (told.param("privacy") or "off").lower() != "off"
-        uri = name.uri
-        number = uri.number
-        if not number or uri.anonymous:
-            return ANONYMOUS
-        address = f"sip:{number}@{self._domain.name}"
-        return Identity(name.display, address, private, uri.telephone[1])
+        presented = _presented[name.display_text, name.uri_text, self._domain.name]
+        return presented._replace(private=True) if private and presented is not ANONYMOUS else presented
+
+
+def _presents(key: tuple[str, ...]) -> Identity:
+    """Work out who a display name and a URI are to others, both as they are written, in a domain of ours."""
+    display, text, domain = key
+    uri = Uri.parse(text)
+    number = uri.number
+    if not number or uri.anonymous:
+        return ANONYMOUS
+    return Identity(read_display(display), f"sip:{number}@{domain}", params=uri.telephone[1])
+
+
+_presented = Remembered(_presents)
 
 
 def _is_anonymous(request: Request) -> bool:

@@ -197,12 +197,12 @@ the last ones are remembered, with what was parsed of them.
 """
 
 
-def _read_display(text: str) -> str:
+def read_display(text: str) -> str:
     """Take a display name out of its quotes, and whatever cannot be shown out of it."""
     return without_controls(printable(unquote(text.strip(" \t"))))
 
 
-_displays = Remembered(_read_display, most=2048)
+_displays = Remembered(read_display, most=2048)
 
 
 def _write_name_addr(who: tuple[str, ...]) -> str:
