@@ -240,5 +240,4 @@ def _keeps_alive(request: Request) -> bool:
 def check_outside(request: Request) -> None:
     """Refuse a request outside of dialogs for what it wants of us and we cannot (RFC 3261 section 8.2)."""
     method = request.method
-    tags = OTHER_TAGS[method] if method in OTHER_TAGS else OPTION_TAGS
-    check(request, tags, None if method in ANY_BODY else BODIES)
+    check(request, OTHER_TAGS.get(method, OPTION_TAGS), None if method in ANY_BODY else BODIES)

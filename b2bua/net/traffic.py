@@ -1,9 +1,9 @@
 """
 All messages that come and go: noted one by one, counted and handed on many at a time.
 
-Whoever takes or sends one adds four values to a block, and says only when that is full, of
-what is sent while a message is taken after that: so most messages cost no call, and what they are is told of many of them at once, when the
-code for it is in the caches of the processor.
+Whoever takes or sends one adds four values to a block, and says only when that is full; while a
+message is taken nobody looks, but when that is done.  So most messages cost no call, and what
+they are is told of many of them at once, when the code for it is in the caches of the processor.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Traffic:
         self.block: list[Any] = []
         """Of each message when, by which flow, whether it goes, and its bytes; then the next one's."""
         self.room = ROOM
-        """When the block has so many values L{full} is to be called; with a tap that is for each message."""
+        """When the block has so many values L{full} is to be called; with a tap, those of one message."""
         self._size = ROOM
         """So many values make a block."""
         self._came = Kinds()

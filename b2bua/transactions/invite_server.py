@@ -26,7 +26,7 @@ class InviteServer(Effects):
         self.last = b""
         """The response that a retransmitted request draws, if any."""
         self.tag = request.to_tag
-        """That of To, of the final response at the latest: the answer to a late CANCEL repeats it (section 9.2)."""
+        """That of To, of the final response at last; the answer to a late CANCEL repeats it (section 9.2)."""
 
     def wait(self) -> None:
         """INV was passed to TU: send 100 if TU won't in 200 ms; mostly it has answered when this is asked."""
