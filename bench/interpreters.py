@@ -109,7 +109,7 @@ def furnished(room: Path) -> Interpreter:
     here = Path(sys.executable)
     if not (room / NEEDED / "made").exists():
         into = ("--target", room / NEEDED, "--python-version", wanted, "--only-binary=:all:")
-        _pip(here, *into, *needed(wanted))
+        _pip(here, *into, "--ignore-requires-python", *needed(wanted))  # ours is not meant
         (room / NEEDED / "made").touch()
     shutil.rmtree(room / SERVICE, ignore_errors=True)
     _pip(here, "--target", room / SERVICE, "--python-version", wanted, "--no-deps", ROOT)

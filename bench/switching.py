@@ -90,8 +90,10 @@ def text(found: Mapping[float, Sequence[Turn]], rate: int, on: Mapping[str, str]
         ratios = [mine.cost / its.cost for mine, its in zip(turns, usual, strict=True)]
         beside = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         cost, median, last = (statistics.median(column) for column in zip(*turns, strict=True))
+        lasts = [one.last for one in turns]
         own = ", Python's own" if interval == DEFAULT else ""
-        lines.append(f"| {interval:g} ms{own} | {cost:,.0f} | {beside} | {median:.2f} ms | {last:.2f} ms |")
+        passed = f"{median:.2f} ms | {last:.1f} ms ({min(lasts):.1f} to {max(lasts):.1f})"
+        lines.append(f"| {interval:g} ms{own} | {cost:,.0f} | {beside} | {passed} |")
     said = {**on, "turns": str(len(usual))}
     return "\n".join([*lines, "", line(said)])
 
