@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from math import floor
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from twisted.logger import Logger
@@ -12,7 +11,7 @@ from zope.interface import implementer
 
 from b2bua.errors import UsageError
 from b2bua.net.transaction import Transaction
-from b2bua.net.wheel import RATE, SLOTS_BELOW, Lapses
+from b2bua.net.wheel import SLOTS_BELOW, Lapses
 from b2bua.transactions.derived import cancel_for
 from b2bua.transactions.flow import Flow
 from b2bua.transactions.invite_client import InviteClient
@@ -298,12 +297,12 @@ class Branch(Transaction):
         self.repeats = self.ends = None
         if self.bucket is not None:
             self.leave()
-        table, key, wheel = self._table, self.key, self._table.wheel
+        table, key = self._table, self.key
         if letter == "M":
             table.branches[key] = self._client
         else:
             table.branches[key] = Again(self.last, self.way) if letter == "D" else None
-        table.lapses[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
+        table.lapses.add(key, seconds)
         if self.way.transport != "UDP":
             table.part(self)
 
@@ -459,7 +458,7 @@ class ClientTransactions:
         if (not response.distinct or "," in response.first["Via"]) and len(response.values("Via")) > 1:
             self.transport.counts.stray += 1
             return
-        if type(branch) is SentInvite or type(branch) is SentRequest:
+        if isinstance(branch, Branch):
             if branch.way.transport != "UDP" and branch.way != flow and branch.stranded:
                 # The peer has come back by another connection (section 18.2.2): so does what we still send.
                 branch.move(flow)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
-from math import floor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.logger import Logger
@@ -20,7 +19,7 @@ from zope.interface import implementer
 
 from b2bua.errors import PeerError, UsageError
 from b2bua.net.transaction import Transaction
-from b2bua.net.wheel import RATE, SLOTS_BELOW, Lapses
+from b2bua.net.wheel import SLOTS_BELOW, Lapses
 from b2bua.transactions.invite_server import InviteServer
 from b2bua.transactions.matching import COOKIE, answer_flow, arrived, merge_key, server_key, way_back
 from b2bua.transactions.non_invite_server import NonInviteServer
@@ -152,12 +151,12 @@ class ServerTransaction(Transaction):
         self.repeats = self.ends = None
         if self.bucket is not None:
             self.leave()
-        table, key, wheel = self._table, self.key, self._table.wheel
+        table, key = self._table, self.key
         if table.live.get(key) is self:
             left = table.live[key] = Remains()
             left.letter, left.again, left.way = letter, self.last, self.way
             left.tag, left.merge = self.tag, self._merge_key
-            table.lapses[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
+            table.lapses.add(key, seconds)
 
     def over(self) -> None:
         """Be forgotten."""

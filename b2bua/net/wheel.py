@@ -256,11 +256,7 @@ class _Lapse(Entry):
 
 
 class Lapses(dict[int, list[Hashable]]):
-    """
-    Keys that wait to be forgotten, by their ticks; those of one tick are forgotten together.
-
-    Who lets go of something adds its key to those of the tick.
-    """
+    """Keys that wait to be forgotten, by their ticks; those of one tick are forgotten together."""
 
     __slots__ = ("_forget", "_wheel")
 
@@ -272,6 +268,11 @@ class Lapses(dict[int, list[Hashable]]):
         """
         self._wheel = wheel
         self._forget = forget
+
+    def add(self, key: Hashable, seconds: float) -> None:
+        """Have a key forgotten after C{seconds}, rounded up to the tick."""
+        wheel = self._wheel
+        self[floor(((wheel.now or wheel.seconds()) + seconds) * RATE + wheel.up)].append(key)
 
     def __missing__(self, tick: int) -> list[Hashable]:
         """Begin a tick."""

@@ -173,12 +173,12 @@ class WheelTests(SynchronousTestCase):
         """What waits to be forgotten is so at its tick; all that has the same one is one timer."""
         forgotten: list[tuple[float, list[Hashable]]] = []
         lapses = Lapses(self.wheel, lambda keys: forgotten.append((self.clock.seconds(), keys)))
-        for key, tick in (("a", 3200), ("b", 3200), ("c", 500), ("d", 3200)):
-            lapses[tick].append(key)
+        for key, seconds in (("a", 32.0), ("b", 32.0), ("c", 5.0), ("d", 31.996)):
+            lapses.add(key, seconds)
         self.assertEqual(len(self.wheel), 2)
         self.clock.run_out()
         self.assertEqual(forgotten, [(5.0, ["c"]), (32.0, ["a", "b", "d"])])
-        lapses[3300].append("e")
+        lapses.add("e", 1.0)
         lapses.clear()
         self.clock.run_out()
         self.assertEqual((len(forgotten), len(self.wheel)), (2, 0))
