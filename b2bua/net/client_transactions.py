@@ -263,7 +263,7 @@ class Branch(Transaction):
         client, code = self._client, response.code
         client._alive = True
         if code < 200:
-            client._hear(response)
+            client._tell(response)
             return
         if self is not client._branch:
             if code >= 300:
@@ -282,11 +282,8 @@ class Branch(Transaction):
             if code == 503 and client._has_more():
                 client._next()
                 return
-        hear = client._hear
-        client._hops = client._branch = None
-        if type(self) is SentRequest:  # a further 2xx to an INVITE may come
-            client._hear = _nobody
-        hear(response)
+        # A further 2xx to an INVITE may come.
+        client._tell(response, last=type(self) is SentRequest)
 
     def tell_failure(self, code: int) -> None:
         """Have the next hop tried, or the user told."""

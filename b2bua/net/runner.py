@@ -208,6 +208,8 @@ class Runner:
         self._wheel.now = self.moment = now = clock()
         block = traffic.block
         block += (now, flow, False, data)
+        if len(block) >= traffic.room:
+            traffic.full()
         try:
             message = parse(data, self._messages)
             if self.elsewhere is not None and self.elsewhere(message, flow, data):
@@ -224,8 +226,6 @@ class Runner:
             self.log.failure("a message from {peer} met a bug and is dropped", peer=flow.remote)
         finally:
             self._wheel.now = self.moment = 0.0
-            if len(traffic.block) >= traffic.room:
-                traffic.full()
 
     def closed(self, flow: Flow) -> None:
         """Take notice that a connection is closed: what was under way on it has failed."""

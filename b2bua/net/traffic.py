@@ -1,9 +1,9 @@
 """
 All messages that come and go: noted one by one, counted and handed on many at a time.
 
-Whoever takes or sends one adds four values to a block, and says only when that is full; while a
-message is taken nobody looks, but when that is done.  So most messages cost no call, and what
-they are is told of many of them at once, when the code for it is in the caches of the processor.
+Whoever takes or sends one adds four values to a block, and says only when that is full:
+so most messages cost no call, and what they are is told of many of them at once, when the
+code for it is in the caches of the processor.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OTHERS = b""
 _beginning = itemgetter(slice(9))
 
 Tap = Callable[[float, "Flow", bool, bytes], None]
-"""Told of a message, when it is dealt with: when it came or went, by which flow, whether it goes."""
+"""Told of a message: when, by which flow, whether it goes."""
 
 
 class Kinds:
@@ -109,15 +109,13 @@ class Traffic:
         self.block: list[Any] = []
         """Of each message when, by which flow, whether it goes, and its bytes; then the next one's."""
         self.room = ROOM
-        """When the block has so many values L{full} is to be called; with a tap, those of one message."""
+        """When the block has so many values L{full} is to be called; with a tap that is for each message."""
         self._size = ROOM
         """So many values make a block."""
         self._came = Kinds()
         self._went = Kinds()
         self._kept: Kept | None = None
         self._tap: Tap | None = None
-        self._tapped = 0
-        """So many values of the block the tap has been told."""
 
     def keep_in(self, kept: Kept) -> None:
         """Have all that comes and goes from now on kept."""
@@ -133,7 +131,6 @@ class Traffic:
 
     @tap.setter
     def tap(self, tap: Tap | None) -> None:
-        self.settle()
         self._tap = tap
         self.settle()
 
@@ -150,25 +147,17 @@ class Traffic:
         return self._went
 
     def full(self) -> None:
-        """Take notice that the block is full, or that there are messages that the tap is to hear of."""
+        """Take notice that the block is full, or that there is a message that the tap is to hear of."""
+        last = self.block[-4:]
         if len(self.block) >= self._size:
             self.settle()
-        else:
-            self._tell()
-
-    def _tell(self) -> None:
-        """Tell the tap what it has not heard of yet."""
-        told, self._tapped = self._tapped, len(self.block)
         if self._tap is not None:
-            for at in range(told, len(self.block), 4):
-                self._tap(*self.block[at : at + 4])
+            self._tap(*last)
 
     def settle(self) -> None:
         """Count what is noted, hand it over, and begin another block."""
-        self._tell()
         block = self.block
         if block:
-            self._tapped = 0
             self.block = []
             goes, messages = block[2::4], block[3::4]
             self._went.add(compress(messages, goes))

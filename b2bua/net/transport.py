@@ -135,9 +135,9 @@ class TransportLayer:
                 return
             wire = found
         traffic = self.traffic
-        block, now = traffic.block, self.wheel.now
-        block += (now or self.now(), flow, True, data)
-        if not now and len(block) >= traffic.room:  # else who has taken a message looks
+        block = traffic.block
+        block += (self.wheel.now or self.now(), flow, True, data)
+        if len(block) >= traffic.room:
             traffic.full()
         gathered = self._gathered
         if gathered is None:

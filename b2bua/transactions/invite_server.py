@@ -50,17 +50,17 @@ class InviteServer(Effects):
                 self.transport.send(self.last, self.way)
 
             case states.PROCEEDING if code < 300:
-                data = response.data or write(response)
+                data, tag = response.data or write(response), self.tag or response.to_tag
                 self.state = states.ACCEPTED
                 # A retransmitted INVITE draws nothing from now on: the 2xx is the user's.
-                self.pending, self.last, self.tag = None, b"", self.tag or response.to_tag
+                self.pending, self.last, self.tag = None, b"", tag
                 self.linger("L", 64 * self._timers.t1)
                 self.transport.send(data, self.way)
 
             case states.PROCEEDING:
-                data = write(response)
+                data, tag = write(response), self.tag or response.to_tag
                 self.state = states.COMPLETED
-                self.pending, self.last, self.tag = None, data, self.tag or response.to_tag
+                self.pending, self.last, self.tag = None, data, tag
                 if self._reliable:
                     self.stop_repeats()
                     self.start_ends("H", 64 * self._timers.t1)

@@ -170,7 +170,8 @@ def has_bare_nul(text: str) -> bool:
     """
     Is there a NUL that is no quoted-pair (section 25.1)?
 
-    @param text: one value of a header field.  A comment may have such pairs too, but nobody puts a NUL there.
+    @param text: values of header fields, on lines of their own.  A comment may have such pairs
+        too, but nobody puts a NUL there.
     """
     return "\0" in text and _NUL_QUOTED.match(text) is None
 

@@ -42,6 +42,7 @@ What comes after them is remembered of so many messages; then we begin anew.
 
 Each phone has some five in its calls, of 1.3 KB each, so this is enough
 for 800 phones.  A message of which it is forgotten takes twice the time to be read.
+A peer that makes them up, of the widest characters, fills 35 MB.
 """
 LONGEST_REST = 1024
 """As far as it has no more characters, and none of L{PROOFS}."""
@@ -173,7 +174,7 @@ def _remember(text: str, before: tuple[str, ...]) -> Rest:
         length = fields.get("Content-Length", "")
         number = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else -1
         rest = Rest(before, fields, len(fields), number)
-    if len(text) <= LONGEST_REST and PROOFS.isdisjoint(fields) and "\r\n\r\n" not in text:
+    if len(text) <= LONGEST_REST and PROOFS.isdisjoint(fields):
         if len(_rests) >= MOST_RESTS:
             _rests.clear()
         _rests[text] = rest

@@ -91,8 +91,8 @@ _Readers: TypeAlias = tuple[
 """What reads the start-line, CSeq, and the names of the fields."""
 
 # A peer asks the same few things again and again with the same fields, and nearly all
-# dialogs begin with the same few numbers.  Names are many texts each: a peer that makes
-# them up fills 4 MB.
+# dialogs begin with the same few numbers.  Of a peer that makes them up, Remembered
+# keeps no long ones: they fill some megabytes.
 _start_lines = Remembered(read_start_line, most=4096)
 _places = Remembered(CSeq.parse)
 _looks = Remembered(_look, most=256)
@@ -106,22 +106,21 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
 
     @raise Malformed: with the status to answer and what could be salvaged.
     """
-    size, apart, sender = len(data), None, None
+    size, head, sender = len(data), "", None
     try:
-        # Of a message without a body it need not be looked for: that is quick, to look is not.
-        end = size - 4 if data[-4:] == b"\r\n\r\n" else data.find(b"\r\n\r\n", 0, limits.short + 4)
-        if 0 < end <= limits.short and size <= limits.message:
+        if size <= limits.message and 0 < (end := data.find(b"\r\n\r\n")) <= limits.short:
             try:
-                apart = take_apart(data[: end + 2].decode())
+                head = data[: end + 2].decode()
             except UnicodeDecodeError:
-                apart = None
+                head = ""
+        apart = take_apart(head)
         if apart is not None:
             first, parts, rest = apart
             line, top, written_sender, tail, branch, from_, from_tag, to, to_tag, call_id, place, _ = parts
             sender = known_senders[written_sender]
         message: Request | Response
         if sender is None or rest.count >= limits.fields:
-            message = _read(data, limits)
+            message = _read(data, head, limits)
         else:
             first["Via"], first["From"], first["To"] = top, from_, to
             first["Call-ID"], first["CSeq"] = call_id, place
@@ -156,9 +155,12 @@ def parse(data: bytes, limits: MessageLimits = LIMITS) -> Request | Response:
     return message
 
 
-def _read(data: bytes, limits: MessageLimits) -> Request | Response:
-    """Read a message of a layout that is not known."""
-    head = _short_head(data, limits)
+def _read(data: bytes, head: str, limits: MessageLimits) -> Request | Response:
+    """
+    Read a message of a layout that is not known.
+
+    @param head: its start-line and fields, each with its CRLF; empty if it is to be read with care.
+    """
     line, fields = _read_quickly(head, limits)
     if fields:
         body, readers = data.partition(b"\r\n\r\n")[2], _AGAIN
@@ -197,17 +199,6 @@ def _read(data: bytes, limits: MessageLimits) -> Request | Response:
     if "Content-Length" in first:
         message.body = _cut(body, first["Content-Length"])
     return message
-
-
-def _short_head(data: bytes, limits: MessageLimits) -> str:
-    """Give its start-line and fields, each with its CRLF; nothing if they are to be read with care."""
-    end = data.find(b"\r\n\r\n", 0, limits.short + 4)
-    if end < 0 or len(data) > limits.message:
-        return ""
-    try:
-        return data[: end + 2].decode()
-    except UnicodeDecodeError:
-        return ""
 
 
 def _another_method(place: str) -> PeerError:

@@ -229,7 +229,7 @@ class Message(Fields):
 
     # Words
 
-    @property
+    @view
     def supported(self) -> frozenset[str]:
         """The option tags of Supported."""
         return self._words("Supported")

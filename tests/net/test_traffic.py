@@ -95,20 +95,6 @@ class TrafficTests(SynchronousTestCase):
         self.assertEqual(len(list(trace)), BLOCK + 9)
         self.assertEqual(traffic.came.total + traffic.went.total, BLOCK + 9)
 
-    def test_told_when_read(self) -> None:
-        """What nobody has looked at yet, while a message is taken, a tap hears of once, and in its order."""
-        traffic, heard = Traffic(), list[float]()
-        traffic.tap = lambda at, *_: heard.append(at)
-        for at in (1.0, 2.0):
-            traffic.block += (at, ALICE, at > 1, b"BYE sip:a SIP/2.0")
-        traffic.full()
-        self.assertEqual(heard, [1.0, 2.0])
-        traffic.block += (3.0, ALICE, False, b"BYE sip:a SIP/2.0")
-        self.assertEqual((traffic.came.total, heard), (2, [1.0, 2.0, 3.0]))
-        traffic.block += (4.0, ALICE, False, b"BYE sip:a SIP/2.0")
-        traffic.full()
-        self.assertEqual(heard, [1.0, 2.0, 3.0, 4.0])
-
     def test_less_room(self) -> None:
         """With less room smaller blocks are handed over; without any all of it is forgotten."""
         traffic, trace = Traffic(), Trace()
