@@ -264,13 +264,6 @@ class Bridge:
             if leg.glared:
                 self._see_hold(leg)
 
-    def see_who_holds(self) -> None:
-        """The two were joined, and may have held or resumed meanwhile: their sessions say so."""
-        for leg in (self.a, self.b):
-            said = leg.described
-            if said is not None and is_hold(said) != (leg in self.call.holders):
-                self._note_late_hold(leg, said)
-
     def _see_hold(self, leg: Leg) -> None:
         """
         See whether a hold that met glare has come again; the session of the peer says so.

@@ -109,26 +109,6 @@ class HangUpTests(TransferTestCase):
                 self.alice.hang_up()
                 self.quiet()
 
-    def test_transferor_holds_meanwhile(self) -> None:
-        """Bob holds, or resumes, while Carol rings, and she refuses: it is known whether he holds Alice."""
-        for holds in (True, False):
-            with self.anew(holds=holds):
-                self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 3.0
-                self.call(self.alice, self.bob)
-                if not holds:
-                    self.bob.hold()
-                    self.world.run(1)
-                self.bob.session.transfer("carol")
-                self.world.run(1)
-                (self.bob.hold if holds else self.bob.resume)()
-                self.world.run(5)
-                (call,) = self.world.served.server.core.calls.going.values()
-                self.assertEqual([leg.party.name for leg in call.holders], ["bob"] * holds)
-                self.assertEqual(("alice", "bob") in self.world.talking(), not holds)
-                self.bob.hang_up()
-                self.world.run(2)
-                self.quiet()
-
     def test_survivor_leaves(self) -> None:
         """No NOTIFY came when the survivor hung up, or it said "487 487" (team-telnyx/freeswitch PR#674)."""
         self.carol.manners.answers_after = None
