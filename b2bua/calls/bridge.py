@@ -271,6 +271,8 @@ class Bridge:
         While it is held itself it does not: C{inactive} is also the only answer to
         C{inactive} (RFC 3264 section 6.1).  Then it is seen when the sessions change.
         """
+        if leg.call is not self.call:
+            return
         if leg not in self.call.holders:
             leg.glared = 0.0
             return

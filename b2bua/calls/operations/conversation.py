@@ -36,7 +36,7 @@ from b2bua.legs.words import (
     Withdrawn,
     Word,
 )
-from b2bua.media.ports import IVoice, NoVoice
+from b2bua.media.ports import IVoice, NoVoice, VoiceLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,7 +292,9 @@ class Conversation(StandIn, Speech):
             self._answer("failed: the voice was lost" if self._for == "recorded" else "")
 
     def _not_repeated(self, failure: Any) -> None:
-        """It cannot be played any more: the party waits in silence."""
+        """It cannot be played any more: the party waits in silence, unless another worker plays it yet."""
+        if failure.check(VoiceLost) is not None:
+            return
         if failure.check(NoVoice) is None:
             self.log.failure("what {party} hears broke", failure, party=str(self.party))
         self._call.story.note("{} hears nothing: {}", self.party, failure.getErrorMessage())
