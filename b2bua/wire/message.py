@@ -173,16 +173,10 @@ class Request(Message):
             head += f"{name}: {value}\n"
             lines += 1
         response = WrittenResponse()
-        response.code, response.reason, response.body = code, reason, body
+        response.code, response.reason = code, reason
         if to_tag:
             response.to_tag = to_tag
-        text = f"SIP/2.0 {code} {reason}\n{copied}{head}Content-Length: {len(body)}\n\n"
-        bare = text.encode("utf-8", "surrogateescape")
-        data = bare.replace(b"\n", b"\r\n")
-        response.data = data + body
-        # As in L{written}.
-        if len(data) != len(bare) + lines + 3 or "\r" in text or "\0" in text:
-            _refuse_injection(response, data.decode("utf-8", "surrogateescape"), lines + 3)
+        _write_at_once(response, f"SIP/2.0 {code} {reason}\n{copied}{head}", lines, body)
         return response
 
 
@@ -322,15 +316,25 @@ def written(method: str, uri: str, head: str, lines: int, body: bytes = b"") -> 
     @raise UsageError: as for L{write}.
     """
     request = WrittenRequest()
-    request.method, request.uri, request.body = method, uri, body
-    text = f"{method} {uri} SIP/2.0\n{head}Content-Length: {len(body)}\n\n"
+    request.method, request.uri = method, uri
+    _write_at_once(request, f"{method} {uri} SIP/2.0\n{head}", lines, body)
+    return request
+
+
+def _write_at_once(message: WrittenRequest | WrittenResponse, head: str, lines: int, body: bytes) -> None:
+    """
+    Write a message.
+
+    @param head: its start-line and its header fields, each with a LF at its end, but for Content-Length.
+    @param lines: how many fields that are.
+    """
+    text = f"{head}Content-Length: {len(body)}\n\n"
     bare = text.encode("utf-8", "surrogateescape")
     data = bare.replace(b"\n", b"\r\n")
-    request.data = data + body
+    message.body, message.data = body, data + body
     # Each line has grown by one; to count line breaks would take longer than all the rest.
     if len(data) != len(bare) + lines + 3 or "\r" in text or "\0" in text:
-        _refuse_injection(request, data.decode("utf-8", "surrogateescape"), lines + 3)
-    return request
+        _refuse_injection(message, data.decode("utf-8", "surrogateescape"), lines + 3)
 
 
 def _fields_of(data: bytes) -> tuple[Field, ...]:

@@ -404,6 +404,18 @@ class TransferTests(KeptCase):
         self.world.run(2)
         self.quiet()
 
+    def still_held_by_bob(self) -> None:
+        """Bob holds Alice still, resumes, and they talk to each other until they hang up."""
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        self.bob.resume()
+        self.world.run(2)
+        self.only_talking(self.alice, self.bob)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
     def test_held_and_transferred(self) -> None:
         """Who has put the other party on hold just before a transfer that a crash cuts still holds it."""
         self.carol.manners.answers_after = None
@@ -414,15 +426,7 @@ class TransferTests(KeptCase):
         self.world.run(3)
         self.crash()
         self.world.run(20)
-        (call,) = self.world.served.server.core.calls.going.values()
-        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
-        self.assertEqual(self.world.talking(), {("bob", "alice")})
-        self.bob.resume()
-        self.world.run(1)
-        self.only_talking(self.alice, self.bob)
-        self.alice.hang_up()
-        self.world.run(2)
-        self.quiet()
+        self.still_held_by_bob()
 
     def test_held_and_replaced(self) -> None:
         """
@@ -442,15 +446,7 @@ class TransferTests(KeptCase):
         self.alice.manners.change_after = 0.0
         self.crash()
         self.world.run(20)
-        (call,) = self.world.served.server.core.calls.going.values()
-        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
-        self.assertEqual(self.world.talking(), {("bob", "alice")})
-        self.bob.resume()
-        self.world.run(2)
-        self.only_talking(self.alice, self.bob)
-        self.alice.hang_up()
-        self.world.run(2)
-        self.quiet()
+        self.still_held_by_bob()
 
     def test_attended_cut(self) -> None:
         """
