@@ -8,6 +8,7 @@ of our own code and can be profiled::
     python -m bench.call                 # microseconds a call, bytes a call
     python -m bench.call --profile 40    # and where they go
     python -m bench.call --whole         # with all that is written about a call: see L{bench.whole}
+    python -m bench.call --trunks        # from trunk to trunk: who is called has not registered
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Line:
         plugins: str = "default",
         store: IStore | None = None,
         survive: bool = True,
+        trunks: bool = False,
     ) -> None:
         """
         Set it up.
@@ -95,6 +97,7 @@ class Line:
         @param plugins: C{default}, C{none}, or the name of the only one.
         @param store: what keeps records and calls, if anything does.
         @param survive: are calls kept in it?
+        @param trunks: is who is called a trunk, and no phone that has registered?
         """
         self.clock = StandingClock()
         self.clock.rightNow = 1_000_000.0
@@ -109,6 +112,8 @@ class Line:
             "limits": {"calls": 1_000_000, "transactions": 10_000_000},
             "calls": {"survive": survive},
         }
+        if trunks:
+            _call_a_trunk(document)
         features, document = _features(plugins, document)
         self.records = 0
         self.server = Server(
@@ -208,6 +213,14 @@ class Line:
         return [call for size in _batches(count) for call in self.set_up(size)]
 
 
+def _call_a_trunk(document: dict[str, Any]) -> None:
+    """Let who is called be reached by a route."""
+    del document["extensions"]["bob"]
+    document["trunks"]["load"]["may_dial"] = ["trunks"]
+    document["trunks"]["far"] = {"uri": f"sip:{BOB[0]}", "options_seconds": 0}
+    document["routes"] = [{"match": "bob", "trunk": "far", "callers": ["trunks"]}]
+
+
 def _features(plugins: str, document: dict[str, Any]) -> tuple[Features, dict[str, Any]]:
     if plugins == "none":
         return Features.none(), document
@@ -304,6 +317,7 @@ def main() -> None:
     parser.add_argument("--memory", type=int, default=0, metavar="CALLS")
     parser.add_argument("--traced", type=int, default=0, metavar="LINES")
     parser.add_argument("--whole", action="store_true", help="with log, store and figures")
+    parser.add_argument("--trunks", action="store_true", help="from trunk to trunk")
     parser.add_argument("--turns", action="store_true", help="measure once for each line that is typed")
     chosen = parser.parse_args()
     if chosen.traced:
@@ -317,7 +331,7 @@ def main() -> None:
         from bench.whole import WholeLine
 
         kind = WholeLine
-    line = kind(rate=chosen.rate, bindings=chosen.bindings, plugins=chosen.plugins)
+    line = kind(rate=chosen.rate, bindings=chosen.bindings, plugins=chosen.plugins, trunks=chosen.trunks)
     line.basic(chosen.warm)
     if chosen.held:
         line.hold_up(chosen.held)

@@ -8,12 +8,13 @@ cost::
     python -m bench.count               # in all, and in each room of the house
     python -m bench.count --top 40      # and the functions that are called most
     python -m bench.count --whole       # with what is written about a call: log, records, traces, store
+    python -m bench.count --trunks      # from trunk to trunk: who is called has not registered
     python -m bench.count --messages    # for each of the fourteen messages
-    python -m bench.count --check       # no more than is kept in bench/figures, 3 % over it at most
+    python -m bench.count --check       # no more than is kept in bench/figures, 3 % over it at most, of both
     python -m bench.count --write       # keep it
 
-C{make bench-check} is the one that checks.  Versions of Python count
-differently, so a figure is kept for each.  All calls are counted that
+C{make bench-check} is the one that checks.  Versions of Python may
+count differently, so figures are kept for each.  All calls are counted that
 C{sys.setprofile} tells of.  Some of them are none when nobody counts: for
 C{len}, C{isinstance} and C{list.append} the interpreter has instructions of its
 own (PEP 659), so how many of those there are stands apart in a second line.
@@ -102,9 +103,9 @@ def room_of(name: str) -> str:
     return place if place in ("plugins", "bench", "twisted") else "elsewhere"
 
 
-def count(calls: int = CALLS) -> Counted:
+def count(calls: int = CALLS, *, trunks: bool = False) -> Counted:
     """Count what so many basic calls cost, when the caches are warm."""
-    line = Line()
+    line = Line(trunks=trunks)
     line.basic(300)
     line.clock.run(60)
     line.basic(calls)
@@ -152,16 +153,18 @@ def python() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The figure of one version of Python, as it is kept."""
+    """The figures of one version of Python, as they are kept."""
 
     functions: float
+    trunks: float
+    """From trunk to trunk."""
     python: str
     """Which one it was, to the last number."""
     date: str
 
     def __str__(self) -> str:
         """Say it in a line."""
-        return f"{self.functions:.0f} are kept, of {self.date} with {self.python}"
+        return f"{self.functions:.0f} and {self.trunks:.0f} are kept, of {self.date} with {self.python}"
 
 
 def kept() -> dict[str, Kept]:
@@ -170,27 +173,37 @@ def kept() -> dict[str, Kept]:
     return {version: Kept(**one) for version, one in found.items()}
 
 
-def keep(functions: float) -> None:
-    """Keep the figure of this version."""
-    mine = Kept(round(functions, 1), platform.python_version(), time.strftime("%Y-%m-%d"))
+def keep(functions: float, trunks: float) -> None:
+    """Keep the figures of this version."""
+    mine = Kept(round(functions, 1), round(trunks, 1), platform.python_version(), time.strftime("%Y-%m-%d"))
     found = {version: asdict(one) for version, one in {**kept(), python(): mine}.items()}
     KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
-def check(found: float, before: Kept | None) -> str:
-    """Say what is wrong with a figure; nothing if it is good."""
+def check(functions: float, trunks: float, before: Kept | None) -> str:
+    """Say what is wrong with the figures; nothing if they are good."""
     if before is None:
         return f"no figure is kept for Python {python()}, so nothing is checked: {KEEP}"
-    if found > before.functions * (1 + TOLERANCE):
-        grown = f"{found / before.functions - 1:+.1%}"
-        return f"{found:.0f} calls of functions a call are {grown} of what is kept ({before})"
+    for found, kept_one, what in (
+        (functions, before.functions, "a call"),
+        (trunks, before.trunks, "a call from trunk to trunk"),
+    ):
+        if found > kept_one * (1 + TOLERANCE):
+            grown = f"{found / kept_one - 1:+.1%}"
+            return f"{found:.0f} calls of functions {what} are {grown} of what is kept ({before})"
     return ""
 
 
-def stale(found: float, before: Kept | None) -> str:
+def stale(functions: float, trunks: float, before: Kept | None) -> str:
     """Say that what is kept is so much too large that a change for the worse would not be seen."""
-    if before is not None and found < before.functions * (1 - TOLERANCE):
-        return f"the kept figure is stale: {found:.0f} calls of functions a call, {before}: {KEEP}"
+    if before is None:
+        return ""
+    least = 1 - TOLERANCE
+    if functions < before.functions * least or trunks < before.trunks * least:
+        return (
+            f"the kept figures are stale: {functions:.0f} calls of functions a call, {trunks:.0f} from trunk "
+            f"to trunk, {before}: {KEEP}"
+        )
     return ""
 
 
@@ -200,19 +213,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--calls", type=int)
     parser.add_argument("--top", type=int, default=0, metavar="FUNCTIONS")
     parser.add_argument("--whole", action="store_true", help="with what is written about a call")
+    parser.add_argument("--trunks", action="store_true", help="from trunk to trunk")
     parser.add_argument("--messages", action="store_true", help="for each of the fourteen messages")
     parser.add_argument("--check", action="store_true", help="fail when it has grown")
     parser.add_argument("--write", action="store_true", help="keep the figure")
     chosen = parser.parse_args(arguments)
-    if chosen.whole and (chosen.check or chosen.write):
-        parser.error("what is kept is the figure without --whole")
+    if (chosen.whole or chosen.trunks) and (chosen.check or chosen.write):
+        parser.error("what is kept is counted without --whole and --trunks")
     if chosen.messages:
         from bench import fourteen
 
         print(fourteen.text(fourteen.count_messages(CALLS), CALLS))
         return
     calls = chosen.calls or (4000 if chosen.whole else CALLS)
-    counted = count_whole(calls) if chosen.whole else count(calls)
+    counted = count_whole(calls) if chosen.whole else count(calls, trunks=chosen.trunks)
     found = rooms(counted, calls)
     total = sum(found.values())
     print(f"{total:.0f} calls of functions a basic call, {total / 14:.0f} a message (Python {python()})")
@@ -222,13 +236,17 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{times:8.1f}  {room}")
     for (room, name), times in counted.functions.most_common(chosen.top):
         print(f"{times / calls:8.1f}  {room}  {name}")
+    if not chosen.check and not chosen.write:
+        return
+    trunks = sum(rooms(count(calls, trunks=True), calls).values())
+    print(f"{trunks:.0f} calls of functions from trunk to trunk")
     if chosen.check:
         before = kept().get(python())
-        if wrong := check(total, before):
+        if wrong := check(total, trunks, before):
             raise SystemExit(wrong)
-        print(stale(total, before) or f"it has not grown: {before}")
+        print(stale(total, trunks, before) or f"neither has grown: {before}")
     if chosen.write:
-        keep(total)
+        keep(total, trunks)
 
 
 if __name__ == "__main__":

@@ -49,13 +49,15 @@ class AtOnce(SqlStore):
 class WholeLine(Line):
     """A server between a caller and a callee that has all that a service has, but for sockets and threads."""
 
-    def __init__(self, *, rate: float = 1000.0, bindings: int = 1, plugins: str = "default") -> None:
+    def __init__(
+        self, *, rate: float = 1000.0, bindings: int = 1, plugins: str = "default", trunks: bool = False
+    ) -> None:
         """Set it up, with a database and a log in a directory of their own."""
         self._place = tempfile.TemporaryDirectory()
         place = Path(self._place.name)
         self.kept = AtOnce(f"sqlite:///{place / 'whole.db'}", None)
         self.kept.open()
-        super().__init__(rate=rate, bindings=bindings, plugins=plugins, store=self.kept)
+        super().__init__(rate=rate, bindings=bindings, plugins=plugins, store=self.kept, trunks=trunks)
         self.lines = place / "log"
         """What is logged."""
         self._file = self.lines.open("w")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from b2bua.dialogs.session_timer import SessionTimer
@@ -119,4 +119,4 @@ class Identity(NamedTuple):
             return self
         uri = Uri.parse(self.uri)
         user = telephone_user(uri.user_unescaped, self.params)
-        return self._replace(uri=str(replace(uri, user=user)), params="")
+        return self._replace(uri=str(uri.with_user(user)), params="")

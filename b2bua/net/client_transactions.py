@@ -136,7 +136,7 @@ class ClientTransaction:
             self._table.transport.wheel.set(0.0, partial(self._nowhere, 503))
         else:
             self._hops = Hops(flows, write, located=located)
-            self._next()
+            self.send(write, flows.pop(0))
 
     def _nowhere(self, code: int) -> None:
         """Tell what came of a request that was never sent."""

@@ -19,9 +19,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from b2bua.errors import PeerError
+from b2bua.net.address import is_numeric
 from b2bua.net.client_transactions import ClientTransaction, ClientTransactions
 from b2bua.net.limits import NetLimits
-from b2bua.net.locate import Locator
+from b2bua.net.locate import Locator, target_of
 from b2bua.net.overload import Overload
 from b2bua.net.server_transactions import ServerTransaction, ServerTransactions
 from b2bua.net.transport import TransportLayer
@@ -91,6 +92,7 @@ class Runner:
         self._counts = transport.counts
         self._traffic = transport.traffic
         self._known = transport.admission.known
+        self._places = transport.wires.places
         self._wheel = transport.wheel
         self.locator = locator
         self._messages = messages
@@ -135,10 +137,18 @@ class Runner:
 
     def locate(self, uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """Where a request to C{uri} can go, best first (RFC 3263)."""
-        hops = self.locator.locate(uri, self.transport.wires.supported)
+        place = uri.scheme, uri.host, uri.port, uri.params
+        known = self._places.get(place)
+        if known is not None and known[1] > (self.moment or self.now()):
+            return [known[0]]
+        wires = self.transport.wires
+        hops = self.locator.locate(uri, wires.supported)
         if isinstance(hops, Deferred):
-            return hops.addCallback(self.transport.wires.flows)
-        return self.transport.wires.flows(hops)
+            return hops.addCallback(wires.flows)
+        flows = wires.flows(hops)
+        if len(flows) == 1 and is_numeric(target_of(uri)):
+            wires.remember(place, flows[0])
+        return flows
 
     def request(
         self,
@@ -156,10 +166,10 @@ class Runner:
                 client.go([target], write, otherwise, located=False)
             return client
         flows = self.locate(target)
-        if isinstance(flows, Deferred):
-            flows.addErrback(self._not_located, target).addCallback(client.go, write, otherwise)
-        else:
+        if isinstance(flows, list):
             client.go(flows, write, otherwise)
+        else:
+            flows.addErrback(self._not_located, target).addCallback(client.go, write, otherwise)
         return client
 
     def take_up_client(
@@ -188,10 +198,10 @@ class Runner:
             self._acknowledge([target], write, otherwise)
             return
         flows = self.locate(target)
-        if isinstance(flows, Deferred):
-            flows.addErrback(self._not_located, target).addCallback(self._acknowledge, write, otherwise)
-        else:
+        if isinstance(flows, list):
             self._acknowledge(flows, write, otherwise)
+        else:
+            flows.addErrback(self._not_located, target).addCallback(self._acknowledge, write, otherwise)
 
     # What wires tell.
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Hashable
+from math import inf
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv4, is_ipv6, source_for
 from b2bua.net.locate import Hop, Supported
 from b2bua.transactions.flow import Flow
+from b2bua.wire.grammar import Params
 from b2bua.wire.message import Response
 
 Remote: TypeAlias = tuple[str, tuple[str, int]]
+Place: TypeAlias = tuple[str, str, int | None, Params]
+"""What of a URI says where it leads: scheme, host, port and parameters."""
 MOST_DEAD = 1000
 LONGEST_DEAD = 3600.0
 """So many seconds a server is asked last, whatever its Retry-After says."""
@@ -87,6 +91,8 @@ class Wires:
         self._hosts: dict[Remote, str] = {}
         self.vias: dict[Remote, str] = {}
         """The value of our Via for each local address; see L{via_of}."""
+        self.places: dict[Place, tuple[Flow, float]] = {}
+        """Where the URIs of addresses lead by UDP, and until when that holds; see L{remember}."""
         self.dead: dict[Remote, float] = {}
         """Which servers did not answer lately, and until when they are asked last."""
 
@@ -144,6 +150,7 @@ class Wires:
         self.by_address.update({(one.transport, one.local): one for one in wires})
         self._hosts.clear()
         self.vias.clear()
+        self.places.clear()
         self.supported = frozenset((one.transport, is_ipv6(one.local[0])) for one in self._attached)
 
     def wire_of(self, flow: Flow) -> Wire | None:
@@ -261,6 +268,20 @@ class Wires:
         if self.dead and len(flows) > 1:
             flows.sort(key=lambda flow: self.is_dead(flow.transport, flow.remote))
         return flows
+
+    def remember(self, place: Place, flow: Flow) -> None:
+        """
+        Note the flow to the only server of a URI whose host is an address.
+
+        It is the same for each request, as long as we have the same wires, and
+        the route to it counts as known.  A connection may be closed by then.
+        """
+        if flow.transport != "UDP":
+            return
+        if len(self.places) >= MOST_WIRES:
+            self.places.clear()
+        by_route = flow.remote[0] in self._sources
+        self.places[place] = flow, self._learnt + ROUTES_HOLD if by_route else inf
 
     def is_dead(self, transport: str, remote: tuple[str, int]) -> bool:
         """Did a server not answer lately?"""

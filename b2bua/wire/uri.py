@@ -189,6 +189,12 @@ class Uri:
         wanted = {name.lower() for name in names}
         return replace(self, params=tuple(p for p in self.params if p[0].lower() not in wanted))
 
+    def with_user(self, user: str) -> Uri:
+        """Copy it for another user, who is escaped already."""
+        return Uri(
+            self.scheme, user, self.host, self.port, self.params, self.headers, self.password, self.opaque
+        )
+
     def bare(self) -> Uri:
         """Copy it without headers, as a Request-URI wants it (section 19.1.1)."""
         return replace(self, headers=()) if self.headers else self
@@ -300,7 +306,8 @@ telephone: Callable[[str], tuple[str, str]] = Remembered(_read_telephone).__geti
 
 def telephone_user(number: str, params: str) -> str:
     """Write a number and its parameters as the user part of a URI, in which ";" has no escape."""
-    return escape_user(number) + _NEEDS_ESCAPE_AFTER_NUMBER.sub(_escape, params)
+    after = _NEEDS_ESCAPE_AFTER_NUMBER.sub(_escape, params) if params else ""
+    return escape_user(number) + after
 
 
 def escape_header(text: str) -> str:

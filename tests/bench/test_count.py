@@ -59,16 +59,25 @@ class CountTests(SynchronousTestCase):
         for room in ("wire", "logs.py", "store", "admin"):
             self.assertGreater(found.get(room, 0), 0, room)
 
+    def test_trunks(self) -> None:
+        """From trunk to trunk nobody has registered, and the trunk is found by a route."""
+        found = rooms(count(20, trunks=True), 20)
+        self.assertGreater(found["trunks"], rooms(count(20), 20).get("trunks", 0))
+        self.assertNotIn("registrar", found)
+
     def test_check(self) -> None:
         """More than three in a hundred over what is kept is a fault; so is nothing to compare with."""
-        before = Kept(100.0, "3.11.2", "2026-11-27")
-        self.assertEqual(check(102.9, before), "")
-        self.assertIn("+3.1% of what is kept (100 are kept, of 2026-11-27 with 3.11.2)", check(103.1, before))
-        self.assertIn("no figure is kept", check(100.0, None))
+        before = Kept(100.0, 200.0, "3.11.2", "2026-11-27")
+        self.assertEqual(check(102.9, 205.9, before), "")
+        wrong = check(103.1, 200.0, before)
+        self.assertIn("+3.1% of what is kept (100 and 200 are kept, of 2026-11-27 with 3.11.2)", wrong)
+        self.assertIn("206 calls of functions a call from trunk to trunk are", check(100.0, 206.2, before))
+        self.assertIn("no figure is kept", check(100.0, 200.0, None))
 
     def test_stale(self) -> None:
         """A kept figure that is too large lets a change for the worse pass, so that is said."""
-        before = Kept(100.0, "3.11.2", "2026-11-27")
-        self.assertEqual(stale(97.1, before), "")
-        self.assertIn("python -m bench.count --write", stale(96.9, before))
-        self.assertEqual(stale(1.0, None), "")
+        before = Kept(100.0, 200.0, "3.11.2", "2026-11-27")
+        self.assertEqual(stale(97.1, 194.1, before), "")
+        self.assertIn("python -m bench.count --write", stale(96.9, 200.0, before))
+        self.assertIn("193 from trunk", stale(100.0, 193.0, before))
+        self.assertEqual(stale(1.0, 1.0, None), "")
