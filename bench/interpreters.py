@@ -14,6 +14,8 @@ has put it; that is root's to do::
 
     debootstrap --include=python3 trixie /srv/trixie
     python -m bench.interpreters --room /srv/trixie
+
+Where that is 3.14, C{--cinderx} has it run once more with the compiler of Meta.
 """
 
 from __future__ import annotations
@@ -38,8 +40,18 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 PLACES = ("/usr/bin/python3.*", "/usr/local/bin/python3.*", "~/.pyenv/versions/*/bin/python3")
 HAS_VENV = "import ensurepip, venv"
-SERVICE, NEEDED = "srv/b2bua-bench/service", "srv/b2bua-bench/needed"
-"""Where a room has the service, and what it needs; both have something of C{twisted}."""
+SERVICE, NEEDED, COMPILER = (f"srv/b2bua-bench/{what}" for what in ("service", "needed", "compiler"))
+"""Where a room has the service, what it needs (both have something of C{twisted}), and CinderX."""
+COMPILES = (3, 14)
+"""The version that there is a compiler for."""
+COMPILING = """from cinderx import jit
+
+jit.compile_after_n_calls(1000)
+jit.enable()
+"""
+"""What Python runs when it starts, to have it compile what is called often."""
+WARM = 8000
+"""So many calls are made before any is measured: by then what is called often is compiled."""
 NAME = "from bench.machine import interpreter; print(interpreter())"
 
 
@@ -101,10 +113,7 @@ def furnished(room: Path) -> Interpreter:
             f"{room}: root runs the Python of another Debian there, which"
             f" debootstrap --include=python3 trixie {room} puts there"
         )
-    python = Interpreter(
-        ("chroot", room, "/usr/bin/env", f"PYTHONPATH=/{SERVICE}:/{NEEDED}", "/usr/bin/python3"),
-        _system(room),
-    )
+    python = _inside(room, _system(room), SERVICE, NEEDED)
     wanted = python.asked("-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     here = Path(sys.executable)
     if not (room / NEEDED / "made").exists():
@@ -115,6 +124,30 @@ def furnished(room: Path) -> Interpreter:
     _pip(here, "--target", room / SERVICE, "--python-version", wanted, "--no-deps", ROOT)
     shutil.copytree(ROOT / "bench", room / SERVICE / "bench")
     return python
+
+
+def compiling(room: Path) -> Interpreter:
+    """The one of L{furnished} with CinderX, the compiler of Meta."""
+    python = _inside(room, f"{_system(room)}, CinderX", COMPILER, SERVICE, NEEDED)
+    wanted = ".".join(map(str, COMPILES))
+    place = room / COMPILER
+    if not (place / "made").exists():
+        into = ("--target", place, "--python-version", wanted, "--only-binary=:all:", "--no-deps")
+        _pip(Path(sys.executable), *into, "--ignore-requires-python", "cinderx")
+        (place / "sitecustomize.py").write_text(COMPILING)
+        (place / "made").touch()
+    return python
+
+
+def _inside(room: Path, where: str, *places: str) -> Interpreter:
+    """The interpreter of a room, with what stands at some places of it."""
+    path = "PYTHONPATH=" + ":".join(f"/{place}" for place in places)
+    return Interpreter(("chroot", room, "/usr/bin/env", path, "/usr/bin/python3"), where)
+
+
+def compiles(python: Interpreter) -> bool:
+    """Is there a compiler for it?"""
+    return python.asked("-c", f"import sys; print(sys.version_info[:2] == {COMPILES})") == "True"
 
 
 def needed(version: str) -> Iterator[str]:
@@ -139,13 +172,15 @@ def _system(room: Path) -> str:
     return named["PRETTY_NAME"].strip('"').replace(" GNU/Linux", "")
 
 
-def measure(pythons: Iterable[Interpreter], calls: int, runs: int) -> list[tuple[str, list[float], float]]:
+def measure(
+    pythons: Iterable[Interpreter], calls: int, runs: int, warm: int
+) -> list[tuple[str, list[float], float]]:
     """For each its name, microseconds a call of each turn, and functions a call; the fastest comes first."""
     rooms = {python: ", ".join(filter(None, (python.asked("-c", NAME), python.where))) for python in pythons}
     costs: dict[Interpreter, list[float]] = {python: [] for python in rooms}
     for _ in range(runs):
         for python in rooms:
-            said = python.asked("-m", "bench.call", "--calls", str(calls), "--runs", "1")
+            said = python.asked("-m", "bench.call", "--calls", str(calls), "--runs", "1", "--warm", str(warm))
             costs[python].append(float(said.split()[0]))
     functions = {python: float(python.asked("-m", "bench.count").split()[0]) for python in rooms}
     found = [(name, costs[python], functions[python]) for python, name in rooms.items()]
@@ -170,16 +205,21 @@ def main() -> None:
     parser.add_argument(
         "--room", type=Path, action="append", default=[], help="another Debian, by debootstrap"
     )
+    parser.add_argument("--cinderx", action="store_true", help="and those of 3.14 with the compiler of Meta")
     parser.add_argument("--calls", type=int, default=4000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="only look whether it runs")
     parser.add_argument("--write", action="store_true", help="keep the figures")
     wanted = parser.parse_args()
     on = machine()
-    calls, runs = (100, 1) if wanted.quick else (wanted.calls, wanted.runs)
+    calls, runs, warm = (100, 1, 100) if wanted.quick else (wanted.calls, wanted.runs, WARM)
     found_here = [Path(sys.executable)] if wanted.quick else wanted.pythons or there()
-    pythons = [*map(environment, found_here), *map(furnished, wanted.room)]
-    found = text(measure(pythons, calls, runs), on)
+    pythons = [*map(environment, found_here)]
+    for room in wanted.room:
+        pythons.append(furnished(room))
+        if wanted.cinderx and compiles(pythons[-1]):
+            pythons.append(compiling(room))
+    found = text(measure(pythons, calls, runs, warm), on)
     print(found)
     if wanted.write:
         report.write("interpreters", found)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.interpreters import furnished, needed, text
+from bench.interpreters import Interpreter, compiles, furnished, needed, text
 
 
 class InterpretersTests(SynchronousTestCase):
@@ -27,6 +28,10 @@ class InterpretersTests(SynchronousTestCase):
         nowhere = Path(self.mktemp())
         error = self.assertRaises(SystemExit, furnished, nowhere)
         self.assertIn("debootstrap --include=python3", str(error))
+
+    def test_compiler(self) -> None:
+        """CinderX is for 3.14 alone, so it is offered to no other version, such as who runs this."""
+        self.assertEqual(compiles(Interpreter((sys.executable,))), sys.version_info[:2] == (3, 14))
 
     def test_table(self) -> None:
         """A row has the median and spread of its turns; the machine stands beneath, without interpreter."""
