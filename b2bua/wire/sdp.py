@@ -117,12 +117,7 @@ class Section:
     def own_connection(self) -> str | None:
         """The address of these lines' first c=; None if there is none."""
         value = self.get("c")
-        if value is None:
-            return None
-        parts = value.split()
-        if len(parts) != 3:
-            raise PeerError("Malformed c= line", section="RFC 8866 5.7", where=value)
-        return parts[2].partition("/")[0]
+        return None if value is None else _address(value)
 
     def with_direction(self, direction: str) -> Self:
         """Copy it with another direction."""
@@ -232,6 +227,14 @@ class Media(Section):
         return replace(self, lines=(head,), port=0)
 
 
+def _address(connection: str) -> str:
+    """Find the address in what is behind C{c=}."""
+    parts = connection.split()
+    if len(parts) != 3:
+        raise PeerError("Malformed c= line", section="RFC 8866 5.7", where=connection)
+    return parts[2].partition("/")[0]
+
+
 def _is_number(text: str) -> bool:
     """Is it a short number in ASCII?"""
     return text.isascii() and text.isdigit() and len(text) < 10
@@ -274,7 +277,10 @@ class Sdp:
         for line in lines:
             if _LINE.match(line) is None:
                 raise PeerError("Not a line of SDP", section=SECTION, where=repr(line[:80]))
-            texts.append(line.decode("utf-8", "surrogateescape"))
+            text = line.decode("utf-8", "surrogateescape")
+            if line[:2] == b"c=":
+                _address(text[2:])
+            texts.append(text)
         starts = [at for at, line in enumerate(texts) if line.startswith("m=")]
         if len(starts) > MAX_MEDIA:
             raise PeerError("Too many media descriptions", section=SECTION, code=413)

@@ -24,6 +24,7 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "no formats": lambda body: body.partition(b"m=")[0] + b"m=audio\r\n",
     "no origin": lambda body: body.replace(b"o=", b"O="),
     "origin": lambda body: body.replace(b" IN IP4", b" IN", 1),
+    "connection": lambda body: body + b"c=IN IP4\r\n",
     "version": lambda body: body.replace(b"v=0", b"v=1"),
     "media": lambda body: body + b"m=audio 9 RTP/AVP 0\r\n" * 1000,
     "lines": lambda body: body + b"a=x\r\n" * 2000,

@@ -98,6 +98,7 @@ class ReadTests(SynchronousTestCase):
             sdp = Sdp.parse(replace_origin(SDP, line))
             self.assertRaises(PeerError, lambda sdp=sdp: sdp.origin)
         self.assertRaises(PeerError, Sdp.parse, SDP.replace(b"c=IN IP4 10.0.0.5", b"c=IN"))
+        self.assertRaises(PeerError, Sdp.parse, SDP + b"c=IN IP4\r\n")  # that of a stream as well
 
     def test_limits(self) -> None:
         """Lines and media are counted."""
