@@ -30,8 +30,20 @@ def _read(session: bytes | None) -> Sdp | None:
 
 
 def is_hold(session: bytes) -> bool:
-    """Does an offer put the other side on hold (RFC 3264 section 8.4, or the old c=0.0.0.0)?"""
-    return b"a=sendonly" in session or b"a=inactive" in session or b"IN IP4 0.0.0.0" in session
+    """
+    Does an offer put the other side on hold (RFC 3264 section 8.4, or the old c=0.0.0.0)?
+
+    A stream that is rejected or ended says nothing of that (section 6), and where there is
+    sound nothing else does: a door phone shows pictures, and wants none.
+    """
+    if b"a=sendonly" not in session and b"a=inactive" not in session and b"IN IP4 0.0.0.0" not in session:
+        return False
+    sdp = _read(session)
+    if sdp is None:
+        return True  # it says so somewhere
+    live = [m for m in sdp.media if not m.rejected]
+    sound = [m for m in live if m.kind == "audio"]
+    return any(m.held for m in sound or live)
 
 
 def resumed(session: bytes) -> bytes:

@@ -50,6 +50,40 @@ class HoldTests(SynchronousTestCase):
         self.assertTrue(is_hold(session("audio 4000 0", host="0.0.0.0")))
         self.assertFalse(is_hold(session("audio 4000 0 sendrecv")))
 
+    def test_rejected(self) -> None:
+        """What a stream says that is rejected or ended is no hold (RFC 3264 sections 6 and 8.2)."""
+        for rejected in ("video 0 96 inactive", "video 0 96 sendonly", "video 0 96"):
+            body = session("audio 4000 0", rejected) + b"c=IN IP4 0.0.0.0\r\n"
+            self.assertFalse(is_hold(body))
+            self.assertTrue(is_hold(session("audio 4000 0 sendonly", rejected)))
+            self.assertTrue(is_hold(session(rejected, "audio 4000 0 inactive")))
+        self.assertFalse(is_hold(session("audio 0 0 inactive")))
+
+    def test_whole_session(self) -> None:
+        """A direction or address of the session holds for each stream without its own (RFC 8866 5)."""
+        for line in (b"a=inactive\r\n", b"c=IN IP4 0.0.0.0\r\n"):
+            for streams, held in (
+                (("audio 4000 0",), True),
+                (("video 0 96", "audio 4000 0"), True),
+                (("audio 4000 0 sendrecv",), line[:1] == b"c"),
+            ):
+                head, m, rest = session(*streams).replace(b"c=IN IP4 192.0.2.1\r\n", b"").partition(b"m=")
+                self.assertEqual(is_hold(head + line + m + rest), held, (line, streams))
+        of_its_own = session("audio 4000 0", host="0.0.0.0") + b"c=IN IP4 192.0.2.1\r\n"
+        self.assertFalse(is_hold(of_its_own))
+
+    def test_sound(self) -> None:
+        """Where there is sound, only that tells of a hold: a door phone shows pictures, and wants none."""
+        self.assertFalse(is_hold(session("audio 4000 0", "video 4002 96 sendonly")))
+        self.assertTrue(is_hold(session("audio 4000 0 sendonly", "video 4002 96")))
+        self.assertTrue(is_hold(session("video 4002 96 sendonly")))
+        self.assertTrue(is_hold(session("audio 0 0", "video 4002 96 inactive")))
+
+    def test_unreadable(self) -> None:
+        """What cannot be read is a hold if it says so anywhere."""
+        self.assertTrue(is_hold(b"a=sendonly"))
+        self.assertFalse(is_hold(b"garbage"))
+
     def test_resumed(self) -> None:
         """What is resumed goes both ways, and is otherwise the same."""
         held = session("audio 4000 0 8 sendonly")

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from b2bua.calls.restoring.recovery import FIRST
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
+from b2bua.testing.media import Media
+from b2bua.testing.sdp import Stream
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.music_on_hold import MusicOnHold
@@ -238,6 +240,32 @@ class TransferTests(MusicCase):
         self.world.run(4)
         self.assertTalking(("alice", "carol"))
         self.over()
+
+    def test_video_rejected(self) -> None:
+        """The target rejects video, and calls that stream inactive: that is no hold (RFC 3264 section 6)."""
+        reject = Media._answer_stream
+
+        def inactive(media: Media, index: int, theirs: Stream) -> list[str]:
+            lines = reject(media, index, theirs)
+            return [*lines, "a=inactive"] if len(lines) == 1 else lines
+
+        self.patch(Media, "_answer_stream", inactive)
+        self.alice.kinds = self.alice.knows = ("audio", "video")
+        self.bob.knows = self.carol.knows = ("audio",)
+        self.over()
+        for holds in (False, True):
+            self.alice.dial("bob")
+            self.world.run(2)
+            if holds:
+                self.bob.hold()
+                self.world.run(1)
+            self.bob.session.transfer("carol")
+            self.world.run(5)
+            self.assertTalking(("alice", "carol"))
+            self.assertEqual(self.world.hears(self.alice), "")
+            (call,) = self.world.served.server.core.calls.going.values()
+            self.assertEqual(call.holders, frozenset())
+            self.over()
 
     def test_target_fails(self) -> None:
         """The target is busy, and the transferor is still there: the two talk again."""
