@@ -241,6 +241,8 @@ class LegData:
     """How many things keep an ended leg from being forgotten."""
     glared: Seldom[float] = Seldom(0.0)
     """When a hold of its peer met glare, of which it is not known yet whether it came again; 0 for none."""
+    when_stable: Seldom[Callable[[], None] | None] = Seldom(None)
+    """Called once when nothing is open any more."""
     unasked: Seldom[bool] = Seldom(False)
     """Has it told the other side of its peer's session by itself, and no answer yet?"""
 
@@ -394,6 +396,9 @@ class LegData:
             self.owed_bye.send()
         if self.queued_change is not None:
             self.queued_change.go_on()
+        if self.when_stable is not None and self.stable:
+            then, self.when_stable = self.when_stable, None
+            then()
 
     # Where the peer is
 

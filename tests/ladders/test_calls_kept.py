@@ -11,6 +11,7 @@ from b2bua.store.memory import MemoryStore
 from b2bua.testing import World
 from b2bua.testing.agent import Message, Path
 from b2bua.testing.manners import Manners
+from b2bua.testing.phone import Phone
 from b2bua.wire.message import Request, write
 from tests.ladders.transfers import FEATURES, TransferTestCase
 
@@ -247,6 +248,12 @@ class CrashTests(KeptCase):
 class TransferTests(KeptCase):
     """Transfers before, during and after a crash."""
 
+    def in_place_of(self, phone: Phone) -> tuple[tuple[str, str], ...]:
+        """What an INVITE says to replace the dialog of a phone."""
+        session = phone.session
+        replaces = f"{session.call_id};to-tag={session.remote_tag};from-tag={session.local_tag}"
+        return ("Replaces", replaces), ("Require", "replaces")
+
     def test_attended(self) -> None:
         """Two restored calls can be joined by an attended transfer (RFC 5589 section 7)."""
         self.talk()
@@ -364,6 +371,30 @@ class TransferTests(KeptCase):
                         self.quiet()
                         self.assertEqual(self.kept(), [])
 
+    def test_replaced(self) -> None:
+        """
+        Who has taken the place of another by Replaces talks on after a crash, as soon as a batch has gone.
+
+        It is written when the ACK has come: until then nobody can go on with the call.
+        """
+        for caller in (True, False):
+            for offer in (True, False):
+                for after in (0.25, 0.6, 1.0):
+                    with self.anew(caller=caller, offer=offer, after=after):
+                        replaced, other = (self.alice, self.bob) if caller else (self.bob, self.alice)
+                        self.talk()
+                        self.carol.dial(replaced.name, fields=self.in_place_of(replaced), offer=offer)
+                        self.world.run_until(lambda other=other: other.talks_to(self.carol))
+                        self.world.run(after)
+                        self.assertEqual(replaced.live, [])
+                        self.crash()
+                        self.world.run(70)
+                        self.only_talking(other, self.carol)
+                        other.hang_up()
+                        self.world.run(2)
+                        self.quiet()
+                        self.assertEqual(self.kept(), [])
+
     def test_transferor_stays(self) -> None:
         """
         A transferor whose phone waits for our BYE talks again to the other party, if a crash comes first.
@@ -438,9 +469,7 @@ class TransferTests(KeptCase):
         self.alice.manners.change_after = 5.0
         self.bob.hold()
         self.world.run(3)
-        bobs = self.bob.session
-        replaces = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
-        self.carol.dial("bob", fields=(("Replaces", replaces), ("Require", "replaces")))
+        self.carol.dial("bob", fields=self.in_place_of(self.bob))
         self.world.run(4)
         self.assertEqual(self.world.talking(), {("bob", "alice")})
         self.alice.manners.change_after = 0.0

@@ -81,6 +81,21 @@ class ParkedTests(KeptCase):
         self.assertIn(b"terminated", watching.body)
         self.end()
 
+    def test_taken_before(self) -> None:
+        """Who has just taken them talks on after a crash, as soon as a batch has gone to the store."""
+        for offer in (True, False):
+            for after in (0.25, 0.6, 1.0):
+                with self.anew(offer=offer, after=after):
+                    self.park()
+                    self.carol.dial("701", offer=offer)
+                    self.world.run_until(lambda: self.carol.talks_to(self.alice))
+                    self.world.run(after)
+                    self.crash()
+                    self.world.run(70)
+                    self.assertTrue(self.carol.talks_to(self.alice))
+                    self.assertEqual(self.rows("parked"), [])
+                    self.end()
+
     def test_at_extension(self) -> None:
         """At an extension too."""
         self.park("*68")

@@ -68,6 +68,19 @@ class AnswerTests(LegCase):
         self.assertTrue(leg.stable)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_when_stable(self) -> None:
+        """Who waits for the leg to be stable is called once, when the ACK has come."""
+        leg, seen = self.incoming(), list[bool]()
+        leg.say(Answered(ANSWER))
+        leg.when_stable = lambda: seen.append(leg.stable)
+        self.pump(1)
+        self.assertEqual(seen, [])
+        self.acknowledge(leg)
+        self.gets(leg, "INVITE", OFFER)
+        leg.say(Answered(ANSWER))
+        self.acknowledge(leg)
+        self.assertEqual((seen, leg.seldom), ([True], None))
+
     def test_retransmitted_2xx(self) -> None:
         """The 2xx is sent again from T1, doubling up to T2, until the ACK comes (section 13.3.1.4)."""
         leg = self.incoming()

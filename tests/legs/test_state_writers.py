@@ -59,6 +59,7 @@ WRITERS = {
     "seldom": "",
     "state": "our_invite peer_invite snapshot",
     "unasked": "from_call leg our_change",
+    "when_stable": "",
     "withdrawn": "from_call peer_invite peer_update",
 }
 """The files that write each part of a leg, besides C{state} itself."""

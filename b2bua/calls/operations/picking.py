@@ -145,6 +145,7 @@ async def _ask_for_offer(call: OperatedCall, leg: Leg, party: Leg) -> None:
     call.pass_on(party, leg, Answered(reply.session, connected(leg, party)))
     call.pass_on(leg, party, Confirmed((await waiter.confirmation(leg, party)).session))
     Bridge(call, party, leg).begin()
+    call.joined()
 
 
 def _wait_on(call: OperatedCall, waiting: WaitingParty) -> None:

@@ -133,6 +133,7 @@ class Replacing:
             await self._interrupted(gone.leg, other)
             return
         Bridge(call, leg, other, alignment).begin()
+        call.joined()
         call.hang_up(self.replaced, "replaced")
 
     async def _left_as_it_is(self, bridge: Bridge, other: Leg, disturbed: bool) -> None:

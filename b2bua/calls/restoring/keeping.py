@@ -23,6 +23,7 @@ is written of one is put right, or removed, together with the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -116,10 +117,15 @@ class CallKeeper:
         An operation has joined two: that is written at once.
 
         Whom they talked to before is about to leave, and hangs up as soon as it hears of it.
+        While an ACK is missing, or another exchange is open, it is written after that.
         """
         if is_kept(call):
             self._unqueue(call)
             self._keep(call, tuple(call.legs))
+            return
+        for leg in call.legs:
+            if leg.answered and not leg.stable:
+                leg.when_stable = partial(self.join, call)
 
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
         """A call was restored, and is kept as it is."""
