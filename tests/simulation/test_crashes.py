@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from b2bua.testing.chance import simulate
 from tests.simulation.crash_table import SIZE, cells
-from tests.simulation.crashes import CrashPlay
+from tests.simulation.crashes import CrashPlay, TakeOverPlay
 from tests.simulation.depth import one_of, seeds
 from tests.simulation.tables import play, sample
 
@@ -21,6 +21,12 @@ class CrashTests(SynchronousTestCase):
         """Whoever talks still does after a crash, or is told; each call has one record."""
         said: list[str] = []
         failed = simulate(seeds(50), said.append, kind=CrashPlay)
+        self.assertEqual(failed, [], "\n".join(said))
+
+    def test_taken_over(self) -> None:
+        """So it is for who has just taken the place of another by an INVITE with Replaces."""
+        said: list[str] = []
+        failed = simulate([*seeds(20), 240000144, 240000251], said.append, kind=TakeOverPlay)
         self.assertEqual(failed, [], "\n".join(said))
 
     def test_answer_owed(self) -> None:
