@@ -477,6 +477,29 @@ class TransferTests(KeptCase):
         self.world.run(20)
         self.still_held_by_bob()
 
+    def test_operation_noted(self) -> None:
+        """That an operation is at work is written also if a party was in another call when it was to be."""
+        self.talk()
+        calls = self.world.served.server.core.calls
+        (call,) = calls.going.values()
+        bridge = call.bridge
+        self.alice.manners.change_after = 5.0
+        self.bob.hold()
+        self.world.run(0.1)
+        bridge.release()
+        other = calls.new_call(bridge.b, "elsewhere")
+        self.world.run(1)
+        self.assertEqual([one["told"] for one in self.kept()], [False])
+        call.take(bridge.b)
+        self.assertTrue(other.over)
+        self.world.run(1)
+        self.assertEqual([one["told"] for one in self.kept()], [True])
+        bridge.begin()
+        self.world.run(5)
+        self.alice.hang_up()
+        self.world.run(2)
+        self.quiet()
+
     def test_attended_cut(self) -> None:
         """
         A crash while two are joined leaves no 2xx without ACK, and everybody talks or is told (13.3.1.4).

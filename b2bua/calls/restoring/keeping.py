@@ -283,7 +283,8 @@ class CallKeeper:
         if call.bridge is None and call.id in self._written:
             _, legs, arranged = self._written[call.id]
             left = left_to_another(call, legs, arranged)
-            if left["told"] and not arranged["told"] and not any(leg.ended for leg in legs):
+            there = all(leg.call is call and not leg.ended for leg in legs)  # else nothing is written
+            if there and left["told"] and not arranged["told"]:
                 self._written[call.id] = (call, legs, left)
                 self._keep_sessions(call)
 
