@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from b2bua.store.journal import Journal
 
 LATE = 1.0
-"""Seconds after which the last messages of a call have come; calls are written down so often."""
-MOST = 5
+"""Seconds after which the last messages of a call have come."""
+APART = 5.0
+"""Seconds from one walk through all that is kept to the next: it costs as much for one call as for many."""
+MOST = 25
 """So many calls are written down each time: some milliseconds of work."""
 PAUSE = 0.005
 """Seconds between two parts of it."""
@@ -94,6 +96,7 @@ class Traces:
         self._parts: Iterator[None] = iter(())
         """What is left to do of what has begun."""
         self._tidied = server.runner.now()
+        self._walked = self._tidied - APART
         self.left_out = 0
         """Calls that were not written down since there were too many."""
 
@@ -104,7 +107,12 @@ class Traces:
         self.left_out += max(0, len(self._waiting) + len(calls) - MOST)
         self._waiting.extend(calls)
         if self._timer is None:
-            self._timer = self._server.runner.start(LATE, self._begin)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Write down what waits, when its last messages have come and the walk before is some time ago."""
+        runner = self._server.runner
+        self._timer = runner.start(max(LATE, self._walked + APART - runner.now()), self._begin)
 
     def finish(self) -> None:
         """Write down what waits, since the service ends."""
@@ -116,6 +124,7 @@ class Traces:
 
     def _begin(self) -> None:
         """Write down what has ended lately."""
+        self._walked = self._server.runner.now()
         self._parts = self._write()
         self._go_on()
 
@@ -126,7 +135,7 @@ class Traces:
             self._timer = self._server.runner.start(PAUSE, self._go_on)
             return
         if self._waiting:
-            self._timer = self._server.runner.start(LATE, self._begin)
+            self._wait()
         if self._server.runner.now() - self._tidied >= TIDY:
             self.tidy()
 

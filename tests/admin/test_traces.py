@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -160,6 +161,28 @@ class KeptTests(DoorCase):
             found = self.successResultOf(ensureDeferred(self.administration.calls.traces.find(row.call)))
             self.assertGreater(len(found[0].messages), 10)
             self.server.trace.bytes_max = 100_000
+            self.world.run(traces.APART)
+
+    def test_apart(self) -> None:
+        """A call that ends alone is written down after a second; of many, all that ended in five."""
+        walked: list[float] = []
+        walk = traces.Found.walk
+
+        def note(found: traces.Found, *more: Any) -> Any:
+            walked.append(round(self.world.clock.seconds() - begun, 1))
+            return walk(found, *more)
+
+        self.patch(traces.Found, "walk", note)
+        begun = self.world.clock.seconds()
+        for _ in range(8):
+            self.alice.dial("nobody")
+            self.world.run(1.0)
+        self.world.run(40)
+        self.successResultOf(self.journal.flush())
+        self.assertEqual(len(self.store._traces), 8)
+        self.assertEqual(len(walked), 3)
+        self.assertLess(walked[0], 2.0)
+        self.assertEqual([after - before for before, after in pairwise(walked)], [traces.APART] * 2)
 
     def put(self, **values: Any) -> None:
         """Change the table [calls]."""
