@@ -4,19 +4,20 @@ Every message that came and went, and every word of a leg, for as long as there 
 One trace for the whole server, in two rings: what is kept are references to what
 exists anyway, side by side in long lists, so that it costs next to nothing until
 somebody looks.  An object for each entry would be one more that has left the caches
-of the processor when it goes.
+of the processor when it goes.  So have the messages that are looked at then: who seeks
+some dialogs passes over the blocks that have nothing of them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from b2bua.legs.words import HungUp, Moved, Progress, Refused, Replied, Requested, Word
 from b2bua.transactions.flow import Flow
-from b2bua.wire.grammar import one_text
 
 if TYPE_CHECKING:
     from b2bua.legs.leg import Leg
@@ -30,6 +31,11 @@ BLOCK = 64
 """Messages of a block at most."""
 WORDS_MAX = 4096
 """How many words are kept."""
+
+_CALL_ID = b"\r\nCall-ID:"
+"""How most write it."""
+_BODY = b"\r\n\r\n"
+"""Where the head of a message ends."""
 
 _SAID: dict[type[Word], str] = {
     Progress: "code",
@@ -82,29 +88,33 @@ class Heard(NamedTuple):
 class _Block:
     """Some messages, one after the other."""
 
-    __slots__ = ("_call_ids", "size", "values")
+    __slots__ = ("_dialogs", "size", "values")
 
     def __init__(self, values: list[Any]) -> None:
         self.values = values
         """The values of L{Passed} for each of them."""
         self.size = sum(map(len, values[3::4]))
         """How many bytes they have."""
-        self._call_ids: list[str] = []
+        self._dialogs: frozenset[str] | None = None
+        """The Call-IDs of all of them, when somebody has asked."""
 
     def __iter__(self) -> Iterator[_Passed]:
         return _in_turn(self.values, 4)
 
-    def of(self, call_ids: Container[str]) -> Iterator[_Passed]:
-        """Those of some dialogs; whose each one is, is looked for once, at the first question."""
-        if not self._call_ids:
-            self._call_ids = [one_text(call_id_of(raw)) for raw in self.values[3::4]]
-        return compress(self, [call_id in call_ids for call_id in self._call_ids])
+    def of(self, call_ids: AbstractSet[str]) -> Iterable[_Passed]:
+        """Those of some dialogs; what has none of them is not looked through a second time."""
+        messages = self.values[3::4]
+        if self._dialogs is None:
+            self._dialogs = call_ids_of(messages)
+        if self._dialogs.isdisjoint(call_ids):
+            return ()
+        return compress(self, [call_id_of(raw) in call_ids for raw in messages])
 
 
 class Trace:
     """The messages and words of late, oldest first."""
 
-    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_heard", "room", "settle")
+    __slots__ = ("_blocks", "_bytes", "_bytes_max", "_heard", "_words", "_words_kept", "room", "settle")
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """
@@ -117,7 +127,11 @@ class Trace:
         self._bytes = 0
         """Of all of them."""
         self._heard: deque[Any] = deque(maxlen=6 * WORDS_MAX)
-        """The values of L{Heard} for each word, one word after the other."""
+        """The values of L{Heard} for each word since the last block of messages, one word after the other."""
+        self._words: deque[list[Any]] = deque()
+        """The same of the words before, as many together as came with a block of messages."""
+        self._words_kept = 0
+        """So many values are in them."""
         self.room = _room(bytes_max)
         """So many values make a block of messages, which is to be handed over then."""
         self.settle: Callable[[], None] = _nothing
@@ -134,6 +148,17 @@ class Trace:
         self._bytes += block.size
         while self._bytes > self._bytes_max and (len(blocks) > 1 or not self._bytes_max):
             self._bytes -= blocks.popleft().size
+        self._put_by()
+
+    def _put_by(self) -> None:
+        """Put the words by that came with a block of messages, at the cost of the oldest."""
+        words, heard = self._words, self._heard
+        if heard:
+            words.append(list(heard))
+            self._words_kept += len(heard)
+            heard.clear()
+            while self._words_kept - len(words[0]) >= 6 * WORDS_MAX:
+                self._words_kept -= len(words.popleft())
 
     @property
     def bytes_max(self) -> int:
@@ -176,7 +201,7 @@ class Trace:
 
     def in_parts(self, call_ids: Iterable[str]) -> Iterator[list[Passed]]:
         """The same block by block, for who does something else meanwhile: all that are kept by now."""
-        wanted = set(call_ids)
+        wanted = frozenset(call_ids)
         for block in self._all():
             yield [Passed(*passed) for passed in block.of(wanted)]
 
@@ -184,11 +209,14 @@ class Trace:
         """The words of one call."""
         return self.heard((call,))
 
-    def heard(self, calls: Container[str]) -> Iterator[Heard]:
+    def heard(self, calls: Collection[str]) -> Iterator[Heard]:
         """The words of some calls, oldest first."""
-        heard = list(self._heard)
-        places = compress(range(0, len(heard), 6), [call in calls for call in heard[1::6]])
-        return (Heard(*heard[place : place + 6]) for place in places)
+        wanted = frozenset(calls)
+        for words in (*self._words, list(self._heard)):
+            of = words[1::6]
+            if not wanted.isdisjoint(of):
+                for place in compress(range(0, len(words), 6), [call in wanted for call in of]):
+                    yield Heard(*words[place : place + 6])
 
 
 def _nothing() -> None:
@@ -207,14 +235,24 @@ def _in_turn(values: list[Any], each: int) -> Iterator[Any]:
 
 def call_id_of(raw: bytes) -> str:
     """The Call-ID of a message, found without parsing the rest."""
-    at = raw.find(b"\r\nCall-ID:")
-    if at >= 0 and raw.find(b"\r\n\r\n", 0, at + 2) < 0:  # as most write it, and in the head
-        at += len(b"\r\nCall-ID:")
+    return _call_id_in(raw).strip().decode("utf-8", "replace")
+
+
+def call_ids_of(messages: Iterable[bytes]) -> frozenset[str]:
+    """The Call-IDs of many messages, of which some have the same."""
+    found = set(map(_call_id_in, messages))
+    return frozenset([call_id.strip().decode("utf-8", "replace") for call_id in found])
+
+
+def _call_id_in(raw: bytes) -> bytes:
+    """The Call-ID as it stands there, empty if there is none."""
+    at = raw.find(_CALL_ID)
+    if at >= 0 and raw.find(_BODY, 0, at + 2) < 0:  # as most write it, and in the head
+        at += len(_CALL_ID)
         end = raw.find(b"\r\n", at)
-        return raw[at : len(raw) if end < 0 else end].strip().decode("utf-8", "replace")
-    head = raw.partition(b"\r\n\r\n")[0]
-    for line in head.split(b"\r\n"):
+        return raw[at : len(raw) if end < 0 else end]
+    for line in raw.partition(_BODY)[0].split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.strip().lower() in (b"call-id", b"i"):
-            return value.strip().decode("utf-8", "replace")
-    return ""
+            return value
+    return b""

@@ -102,13 +102,31 @@ class RingTests(SynchronousTestCase):
         trace.keep([2.0, ALICE, True, message("BYE sip:a SIP/2.0", "two")])
         self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
 
-    def test_looked_for_once(self) -> None:
-        """Whose a message is, is looked for once, however often the trace is searched."""
+    def test_looked_through_once(self) -> None:
+        """Messages that have nothing of some dialogs are not looked at again."""
         trace = Trace()
         trace.keep([0.0, ALICE, True, message("BYE sip:a SIP/2.0", "one")])
         self.assertEqual(list(trace.of(["two"])), [])
-        self.patch(records, "call_id_of", lambda raw: self.fail("looked for once more"))
+        self.patch(records, "call_ids_of", lambda messages: self.fail("looked through once more"))
         self.assertEqual([passed.at for passed in trace.of(["one"])], [0.0])
+        self.patch(records, "call_id_of", lambda raw: self.fail("looked at once more"))
+        self.assertEqual(list(trace.of(["two"])), [])
+
+    def test_together(self) -> None:
+        """Of many messages each Call-ID is found, however it is written."""
+        written = (
+            b"Call-ID:one",
+            b"Call-ID:  two ",
+            b"call-id: three",
+            b"I: four",
+            b"X: y",
+            b"Call-ID: \xff",
+        )
+        heads = [b"BYE sip:a SIP/2.0\r\n" + line for line in written]
+        ids = {"one", "two", "three", "four", "", "\ufffd"}
+        for end in (b"\r\n\r\n", b"\r\n\r\nCall-ID: five\r\n", b""):
+            self.assertEqual(records.call_ids_of([head + end for head in heads]), ids)
+            self.assertEqual({records.call_id_of(head + end) for head in heads}, ids)
 
 
 class WordTests(LegCase):
@@ -126,15 +144,31 @@ class WordTests(LegCase):
         )
 
     def test_bounded(self) -> None:
-        """The oldest go, a block of them at a time."""
+        """The oldest go: with each word, or with the words that came with a block of messages."""
+        leg = self.incoming()
+        for block in (1, 7, BLOCK, 3 * WORDS_MAX):
+            trace, most = Trace(), 0
+            for at in range(2 * WORDS_MAX):
+                trace.hear(float(at), "call", leg, Ringing())
+                if at % block == block - 1:
+                    trace.keep([float(at), ALICE, True, message("BYE sip:a SIP/2.0")])
+                if at % 997 == 0 or at >= 2 * WORDS_MAX - 8:
+                    kept = [heard.at for heard in trace.words("call")]
+                    self.assertEqual(kept, [float(one) for one in range(at + 1 - len(kept), at + 1)])
+                    self.assertGreaterEqual(len(kept), min(at + 1, WORDS_MAX))
+                    most = max(most, len(kept))
+            self.assertLess(most, WORDS_MAX + 2 * BLOCK)
+
+    def test_of_some(self) -> None:
+        """The words of some calls are in their order, whatever came between them."""
         leg, trace = self.incoming(), Trace()
-        for at in range(WORDS_MAX + 3 * BLOCK):
-            trace.hear(float(at), "call", leg, Ringing())
-            if at % 7 == 0 or at > WORDS_MAX:
-                kept = [heard.at for heard in trace.words("call")]
-                self.assertEqual(kept, [float(one) for one in range(at + 1 - len(kept), at + 1)])
-                self.assertGreaterEqual(len(kept), min(at + 1, WORDS_MAX))
-                self.assertLess(len(kept), WORDS_MAX + BLOCK)
+        for at in range(60):
+            trace.hear(float(at), ("one", "two", "three")[at % 3], leg, Ringing())
+            if at % 5 == 4:
+                trace.keep([float(at), ALICE, True, message("BYE sip:a SIP/2.0")])
+        found = [heard.at for heard in trace.heard({"one", "three"})]
+        self.assertEqual(found, [float(at) for at in range(60) if at % 3 != 1])
+        self.assertEqual(list(trace.heard({"four"})), [])
 
 
 class WholeCallTests(LadderTestCase):
