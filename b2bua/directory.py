@@ -487,7 +487,7 @@ class Directory:
 
     def _through(self, name: str, server: Uri, number: str, params: str) -> Destination:
         """A number as seen from one server of a trunk."""
-        there = str(server.with_user(telephone_user(self._trunks.number_out(name, number), params)))
+        there = server.text_for(telephone_user(self._trunks.number_out(name, number), params))
         proxy = self._trunks.proxy(name)
         route = () if proxy is None else (str(proxy),)
         return Destination(self._trunk_parties[name], there, proxy or server, there, route)

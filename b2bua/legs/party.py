@@ -119,4 +119,4 @@ class Identity(NamedTuple):
             return self
         uri = Uri.parse(self.uri)
         user = telephone_user(uri.user_unescaped, self.params)
-        return self._replace(uri=str(uri.with_user(user)), params="")
+        return self._replace(uri=uri.text_for(user), params="")

@@ -83,6 +83,8 @@ class LiveTrunk:
         self._probes: list[Probe] = []
         self._random = random
         self._servers = (Uri.parse(table.uri), *[Uri.parse(uri) for uri in table.backups])
+        self._answering = self._servers
+        """Those that answer, as far as we have asked."""
         self._hosts: set[str] = set()
         """Where it was found."""
         known_as = table.auth_username or table.username
@@ -117,17 +119,20 @@ class LiveTrunk:
         """Leave it."""
         if self.registrant is not None:
             self.registrant.stop()
-        for probe in self._probes:
-            probe.stop()
-        self._probes = []
+        self._ask_no_more()
 
     def let_go(self) -> None:
         """Leave it to another process, without a word."""
         if self.registrant is not None:
             self.registrant.let_go()
+        self._ask_no_more()
+
+    def _ask_no_more(self) -> None:
+        """Take all servers to be there again."""
         for probe in self._probes:
             probe.stop()
         self._probes = []
+        self._answering = self._servers
 
     @property
     def alive(self) -> bool:
@@ -139,7 +144,7 @@ class LiveTrunk:
         """
         machine = self.registrant.machine if self.registrant is not None else None
         if machine is None:
-            return any(map(self._answers, range(len(self._servers))))
+            return bool(self._answering)
         return self._answers(machine.server) and (machine.registered or not machine.why)
 
     def _answers(self, server: int) -> bool:
@@ -151,8 +156,7 @@ class LiveTrunk:
         """Where calls to it go now: where we are registered, or the servers that answer, in order."""
         if self.registrant is not None:
             return (self.registrant.server,)
-        found = tuple(uri for index, uri in enumerate(self._servers) if self._answers(index))
-        return found or self._servers
+        return self._answering or self._servers
 
     def resembles(self, called: str | None, caller: str) -> bool:
         """Does a call for C{called} from somebody at the domain C{caller} look like one of this trunk?"""
@@ -196,7 +200,9 @@ class LiveTrunk:
         )
 
     def _became(self, server: Uri, alive: bool) -> None:
-        """Say it once."""
+        """Send calls where it answers, and say it once."""
+        asked = zip(self._servers, self._probes, strict=True)
+        self._answering = tuple([uri for uri, probe in asked if probe.alive])
         if self.alive:
             self._silent_since = None
         elif self._silent_since is None:

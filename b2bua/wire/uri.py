@@ -97,11 +97,17 @@ class Uri:
         """The URI as text."""
         if self.opaque:
             return f"{self.scheme}:{self.opaque}{_write(self.params)}"
-        text = f"{self.scheme}:"
-        if self.user is not None:
-            password = "" if self.password is None else f":{self.password}"
-            text += f"{self.user}{password}@"
-        text += self.host if self.port is None else f"{self.host}:{self.port}"
+        return f"{self.scheme}:{self._place}" if self.user is None else self.text_for(self.user)
+
+    def text_for(self, user: str) -> str:
+        """Write it with another user, who is escaped already."""
+        password = "" if self.password is None else f":{self.password}"
+        return f"{self.scheme}:{user}{password}@{self._place}"
+
+    @cached_property
+    def _place(self) -> str:
+        """What is written behind the user."""
+        text = self.host if self.port is None else f"{self.host}:{self.port}"
         text += _write(self.params)
         if self.headers:
             text += "?" + "&".join([f"{name}={value}" for name, value in self.headers])
@@ -188,12 +194,6 @@ class Uri:
         """Copy it without some parameters."""
         wanted = {name.lower() for name in names}
         return replace(self, params=tuple(p for p in self.params if p[0].lower() not in wanted))
-
-    def with_user(self, user: str) -> Uri:
-        """Copy it for another user, who is escaped already."""
-        return Uri(
-            self.scheme, user, self.host, self.port, self.params, self.headers, self.password, self.opaque
-        )
 
     def bare(self) -> Uri:
         """Copy it without headers, as a Request-URI wants it (section 19.1.1)."""

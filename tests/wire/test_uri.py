@@ -76,6 +76,15 @@ class PartsTests(SynchronousTestCase):
         for name in ("example.com", "1.2.3.4.example.com", "192.0.2", "4"):
             self.assertFalse(Uri.parse(f"sip:{name}").is_numeric_host, name)
 
+    def test_text_for(self) -> None:
+        """Who else is at the same place is written there, with all that stands behind the user."""
+        for rest in ("192.0.2.1", "h.example:5070;transport=tcp;lr?X-A=b", "[2001:db8::1]:5060"):
+            for before in ("", "alice@", "alice:secret@"):
+                uri = Uri.parse(f"sip:{before}{rest}")
+                password = ":secret" if ":" in before else ""
+                self.assertEqual(uri.text_for("%23bob"), f"sip:%23bob{password}@{rest}")
+                self.assertEqual(str(uri), f"sip:{before}{rest}")
+
     def test_parameters_without_value(self) -> None:
         """C{;lr}, C{;lr=} and no lr at all are three things."""
         self.assertEqual(Uri.parse("sip:h;lr").params, (("lr", None),))
