@@ -96,9 +96,8 @@ class Homer:
             at = before = max(passed, before + APART)
             call_id = call_id_of(raw)
             ends = (flow.local, flow.remote) if outgoing else (flow.remote, flow.local)
-            payload = masked(raw) if b"uth" in raw else raw
             datagram = flow.transport == "UDP"
-            self._tell(Frame(past + at, *ends, datagram, payload, self._first.get(call_id, call_id)))
+            self._tell(Frame(past + at, *ends, datagram, masked(raw), self._first.get(call_id, call_id)))
 
     def _learn(self, record: CallRecord) -> None:
         """Remember which call the legs of a record belong to."""

@@ -338,6 +338,10 @@ def masked(raw: bytes) -> bytes:
     Whoever has one can try passwords on it without asking anybody, so that it
     belongs neither on a screen nor into a file that is sent to somebody.
     """
+    if (
+        b"auth" not in raw.lower()
+    ):  # hardly any has one, and to see that costs a tenth of looking at each line
+        return raw
 
     def mask(field: re.Match[bytes]) -> bytes:
         return _DIGEST.sub(lambda found: found[1] + b"*" * len(found[2]), field[0])

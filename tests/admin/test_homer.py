@@ -52,16 +52,18 @@ class HomerTests(AdministrationCase):
         self.assertEqual({one[17].decode() for one in lines}, {row["legs"][0]["call_id"]})
 
     def test_others(self) -> None:
-        """What belongs to no call keeps its own Call-ID; digests are not in it."""
-        raw = (
-            b"REGISTER sip:example.com SIP/2.0\r\nCall-ID: own\r\n"
-            b'Authorization: Digest username="bob", response="0a4f113b"\r\n\r\n'
-        )
+        """What belongs to no call keeps its own Call-ID; no digest is in it, however its field is written."""
         passed, *_ = self.server.trace._passed()
-        self.server.runner.transport.traffic.tap(self.server.runner.now(), passed[1], False, raw)
-        self.world.run(1)
-        [said] = [one for one in self.told() if one[17] == b"own"]
-        self.assertEqual(said[15], raw.replace(b"0a4f113b", b"********"))
+        for number, name in enumerate((b"Authorization", b"AUTHORIZATION"), 1):
+            own = b"own%d" % number
+            raw = (
+                b"REGISTER sip:example.com SIP/2.0\r\nCall-ID: " + own + b"\r\n" + name +
+                b': Digest username="bob", response="0a4f113b"\r\n\r\n'
+            )  # fmt: skip
+            self.server.runner.transport.traffic.tap(self.server.runner.now(), passed[1], False, raw)
+            self.world.run(1)
+            [said] = [one for one in self.told() if one[17] == own]
+            self.assertEqual(said[15], raw.replace(b"0a4f113b", b"********"))
 
     def test_too_much(self) -> None:
         """What is too much is left out, and counted; telephones notice nothing."""

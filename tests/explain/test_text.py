@@ -74,6 +74,7 @@ class MaskTests(SynchronousTestCase):
             'Authorization: Digest username="101", response="DIGEST", nc=00000001',
             "proxy-authorization : Digest username=101,\r\n  RESPONSE = DIGEST , cnonce=1",
             'Authentication-Info: rspauth="DIGEST", qop=auth',
+            'AUTHORIZATION: Digest response="DIGEST"',
         ):
             message = (
                 f"INVITE sip:b SIP/2.0\r\nVia: x\r\n{line}\r\nSubject: response=12\r\n\r\nresponse=34\r\n"
