@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from operator import itemgetter
 from pathlib import Path
@@ -257,6 +258,47 @@ class ConversationTests(LadderTestCase):
                     self.alice.hang_up()
                     self.world.run(1)
                 self.over()
+
+    def test_next_worker_dies_of_music(self) -> None:
+        """A worker that dies before it has begun what is played again and again leaves no silence behind."""
+        asked = self.wants(lambda talk: talk.repeat("music.wav", until="1"))
+        self.world.run(1)
+        asked.callback(None)
+        self.world.run(1)
+        played = self.world.voices.played
+        self.world.voices.lose()
+        self.world.run_until(lambda: played.count("music") == 2)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual((played.count("music"), self.world.hears(self.alice)), (3, "music"))
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertNotIn("hears nothing", str(call.story.lines()))
+        self.world.voice(self.alice).press("1")
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["1"])
+        self.over()
+
+    def test_worker_dies_after_music_that_cannot_be_played(self) -> None:
+        """What a script could not play is not begun by another worker, though it is there by then."""
+
+        async def errand(talk: Conversation) -> str:
+            with contextlib.suppress(NoVoice):
+                await talk.repeat("music.wav")
+            return await talk.key(None)
+
+        asked, play = self.wants(errand), SimulatedVoice.play
+        self.world.run(1)
+        self.patch(SimulatedVoice, "play", lambda voice, path, repeat: fail(NoVoice("there is no such file")))
+        asked.callback(None)
+        self.world.run(1)
+        self.patch(SimulatedVoice, "play", play)
+        self.world.voices.lose()
+        self.world.run(1)
+        self.assertEqual(self.world.hears(self.alice), "")
+        self.world.voice(self.alice).press("1")
+        self.world.run(1)
+        self.assertEqual(self.machine.said, ["1"])
+        self.over()
 
     def test_music_is_gone_with_the_worker(self) -> None:
         """What cannot be played any more is not heard, and the script waits on for its key."""

@@ -7,14 +7,13 @@ that waits (L{b2bua.calls.operations.waiting_speech}).
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from b2bua.calls import face
 from b2bua.calls.operations.leg_waiter import Gone
-from b2bua.media.ports import VoiceLost
+from b2bua.media.ports import NoVoice, VoiceLost
 
 if TYPE_CHECKING:
     from b2bua.calls.protocol import Shared
@@ -157,10 +156,15 @@ class Speech:
 
     async def _begin(self, path: str, again: bool = False) -> None:
         """Have a file played; what a dying worker has not begun is over with what it has (L{_unheard})."""
-        with suppress(VoiceLost):
-            voice = await self._there()
-            self._repeated = path if again else ""
+        voice = await self._there()
+        self._repeated = path if again else ""
+        try:
             await voice.play(path, again)
+        except VoiceLost:
+            pass
+        except NoVoice:
+            self._repeated = ""  # the script goes on otherwise, with another worker as well
+            raise
 
     def _wait(self, what: str, seconds: float | None = None) -> Deferred[str]:
         """
