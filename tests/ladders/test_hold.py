@@ -282,6 +282,23 @@ class MediaRefusedTests(LadderTestCase):
         self.disconnect(self.bob, self.alice)
         self.quiet()
 
+    def test_hold_meets_glare_and_moves(self) -> None:
+        """Whose hold met glare is looked at by the call in which they are by then, and by no other."""
+        calls = self.world.served.server.core.calls
+        (call,) = calls.going.values()
+        self.hold_crossed()
+        (leg,) = call.holders
+        glared = leg.glared
+        other = calls.new_call(leg, "elsewhere")
+        self.world.run(10)
+        self.assertEqual((leg.glared, glared > 0), (glared, True))
+        for left in (call, other):
+            left.end()
+        for phone in (self.alice, self.bob):
+            phone.gets("BYE")
+            phone.answers(200, method="BYE")
+        self.quiet()
+
     def test_hold_meets_that_of_the_other_side(self) -> None:
         """Who is held when their hold met glare may have to say inactive: that is no hold (RFC 3264 6.1)."""
         (call,) = self.world.served.server.core.calls.going.values()

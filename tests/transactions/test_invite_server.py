@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.errors import PeerError
 from b2bua.transactions import states
+from b2bua.wire.message import Response
 from tests.transactions.messages import (
     ENDED,
     STOP_REPEATS,
@@ -56,6 +58,16 @@ class InviteServerTests(SynchronousTestCase):
         """A TU that has answered needs no timer."""
         for code in (100, 180, 200, 486):
             self.assertEqual(self.machine(code).wait(), ())
+
+    def test_unreadable_tag(self) -> None:
+        """An answer whose To cannot be read is refused before anything has changed: another one goes out."""
+        for code in (200, 486):
+            machine = self.machine()
+            broken = Response(code, "", [("To", '<sip:bob@example.com>;tag="')])
+            self.assertRaises(PeerError, machine.answer, broken)
+            self.assertEqual((machine.state, machine.last, machine.tag), (states.PROCEEDING, b"", ""))
+            self.assertEqual(brief(machine.receive(INVITE)), [])
+            self.assertIn(code, self.respond(machine, code))
 
     def test_provisional(self) -> None:
         """1xx of the TU are sent; a retransmitted INVITE draws the most recent one."""
