@@ -379,9 +379,9 @@ class Notifier:
             self.kept(subscription, True)
 
     def keep(self, subscription: PackageSubscription) -> None:
-        """Have a subscription written down."""
-        if self.kept is not None and subscription.active:
-            self.kept(subscription, False)
+        """Have a subscription written down; one that has ended is none that another process goes on with."""
+        if self.kept is not None:
+            self.kept(subscription, not subscription.active)
 
     def stop(self) -> None:
         """Let go of all, without a word: the watchers will find us again, or others."""

@@ -287,7 +287,9 @@ class PackageSubscription(Subscription):
             if body.type:
                 content = body.content
                 fields += (("Content-Type", body.type),)
-        self._end_told = not self.active
+        if not self.active:
+            self._end_told = True
+            self.keep()  # nothing is told after it (RFC 6665 section 4.4.1), whether it is answered or not
         self._whole, self._heard_last = False, None  # until it has been answered
         DialogRequest(self.channel, self.dialog, "NOTIFY", self._heard, fields, content)
         return True

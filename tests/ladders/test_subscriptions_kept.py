@@ -103,6 +103,31 @@ class RestartTests(WeatherCase):
         self.world.run(1)
         self.assertEqual(rows_of(self.store), [])
 
+    def test_last_notify_unanswered(self) -> None:
+        """Nothing comes after the last NOTIFY, though a crash comes before its answer (RFC 6665 4.4.1)."""
+        for ends in ("watcher", "server"):
+            with self.anew(ends=ends):
+                watching = self.watch()
+                self.world.run(1)
+                watching.replies = None
+                if ends == "watcher":
+                    watching.unsubscribe()
+                else:
+                    (subscription,) = self.world.served.server.notifier
+                    subscription.end("noresource")
+                self.world.run(1)
+                served, told = self.world.served, self.told()
+                self.assertIn(b"terminated", told[-1])
+                served.crash()
+                served.restart()
+                self.world.run(5)
+                self.assertEqual((len(served.server.notifier), self.told()), (0, told))
+                self.assertEqual(rows_of(self.store), [])
+
+    def told(self) -> list[bytes]:
+        """All NOTIFYs that have left."""
+        return [packet.data for packet in self.world.network.log if packet.data.startswith(b"NOTIFY")]
+
     def test_not_written(self) -> None:
         """One that the store never saw gets 481, so that the phone subscribes anew."""
         watching = self.watch()
