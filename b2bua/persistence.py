@@ -85,7 +85,7 @@ class Persistence:
             calls.joined = self._calls_kept.join
             calls.written = self.journal.written
             core.context.agreed = self._agreed
-        calls.began = calls.recorded = self._recorded
+        calls.began, calls.recorded = self._began, self._recorded
         self._alive = Alive(self.journal, clock, lambda: bool(calls.going))
 
     @property
@@ -299,10 +299,14 @@ class Persistence:
         if self._calls_kept is not None and leg.call is not None:
             self._calls_kept.touch(leg.call)
 
+    def _began(self, call: Call) -> None:
+        """Keep what is recorded of a new call; its legs are told of apart."""
+        self.journal.record(call.record)
+        self._alive.call_goes_on()
+
     def _recorded(self, call: Call) -> None:
         """Keep what is recorded of a call so far, so that one cut by a crash has a true record."""
         self.journal.record(call.record)
-        self._alive.call_goes_on()
         if self._calls_kept is not None:
             self._calls_kept.touch(call)
 

@@ -48,7 +48,7 @@ def _insertion(table: tables.Table, columns: int) -> str:
 def _upsert(table: tables.Table, columns: int) -> str:
     """What inserts or updates a row."""
     keys, others = table.columns[: table.keys], table.columns[table.keys : columns]
-    changes = names(f"{name} = excluded.{name}" for name in others)
+    changes = names(f"{name} = excluded.{name}" for name in others if name not in table.fixed)
     sql = f"{_insertion(table, columns)} ON CONFLICT ({names(keys)}) DO UPDATE SET {changes}"
     if table is tables.records:
         # Another one's since its call was moved is not ours to change; one that has

@@ -26,6 +26,8 @@ class Table(NamedTuple):
     """The columns by which rows are looked up."""
     constraint: str = ""
     """The name of the primary key, if that of the database is not meant."""
+    fixed: tuple[str, ...] = ()
+    """The columns that never change: to set one anew would write its index anew."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ records = Table(
         "started",
         "ended",
     ),
+    fixed=("node", "started"),
 )
 
 snapshots = Table(

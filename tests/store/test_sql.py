@@ -14,7 +14,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from b2bua.store import alone, opening, sql, sqlite, tables
+from b2bua.store import alone, opening, sql, sqlite, statements, tables
 from b2bua.store.ports import Batch, Setting, Snapshot, StoreError
 from b2bua.store.sql import SqlStore
 from tests.store.contract import RECORD, ROW, Contract, Steps
@@ -153,6 +153,14 @@ class SqliteTests(SqlContract, TestCase):
     def test_permissions(self) -> None:
         """Nobody else may read it: it holds hashes of passwords."""
         self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
+
+    def test_indexes(self) -> None:
+        """What is written of a call that goes on costs no index but the one whose column may have changed."""
+        row = tables.record_values("a", RECORD)
+        sql = f"EXPLAIN {statements._upsert(tables.records, len(row))}"
+        with self.store._database.begin() as connection:
+            steps = connection.execute(sql, row).fetchall()
+        self.assertEqual([step[1] for step in steps].count("IdxDelete"), 1)
 
     @inlineCallbacks
     def test_locked(self) -> Steps:
