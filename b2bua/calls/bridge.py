@@ -25,6 +25,8 @@ from b2bua.legs.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from b2bua.calls.media import Alignment
     from b2bua.legs.leg import Leg
     from b2bua.legs.words import Fields
@@ -263,6 +265,13 @@ class Bridge:
         for leg in (self.a, self.b):
             if leg.glared:
                 self._see_hold(leg)
+
+    def see_who_holds(self, changed: Iterable[Leg]) -> None:
+        """These have changed their session while an operation was at work; that of now says who holds."""
+        for leg in changed:
+            said = leg.described
+            if said is not None and leg.call is self.call and not leg.glared:
+                self._note_late_hold(leg, said)
 
     def _see_hold(self, leg: Leg) -> None:
         """

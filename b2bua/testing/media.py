@@ -42,6 +42,9 @@ class Media:
         "wish",
     )
 
+    rejected_inactive = False
+    """Do phones say of a stream which they reject that it is inactive?"""
+
     def __init__(self, agent: Agent, kinds: tuple[str, ...] = ("audio",)) -> None:
         """Take a port of its own, so that media can be told apart by address and port."""
         self.agent = agent
@@ -116,7 +119,8 @@ class Media:
     def _answer_stream(self, index: int, theirs: Stream) -> list[str]:
         common = tuple(number for number in self._formats(theirs.kind) if number in theirs.formats)
         if theirs.port == 0 or not common or theirs.kind not in self.agent.knows:
-            return [f"m={theirs.kind} 0 {theirs.protocol} {' '.join(theirs.formats)}"]
+            refused = f"m={theirs.kind} 0 {theirs.protocol} {' '.join(theirs.formats)}"
+            return [refused, "a=inactive"] if self.rejected_inactive else [refused]
         wanted, allowed = self._wished(), MIRROR[theirs.direction]
         if theirs.address == "0.0.0.0" and allowed == "sendrecv":
             allowed = "recvonly"

@@ -51,6 +51,22 @@ class ReplacesTests(TransferTestCase):
         self.alice.hang_up()
         self.quiet()
 
+    def test_refused_after_a_hold(self) -> None:
+        """Bob holds Alice while she is asked about Carol, and she refuses: it is known that he does."""
+        _, bobs = self.call(self.alice, self.bob)
+        self.alice.manners.change_after, self.alice.manners.change_code = 1.0, 488
+        self.carol.dial("bob", fields=self.replaces(bobs))
+        self.world.run(0.5)
+        self.bob.hold()
+        self.world.run(0.3)
+        self.alice.manners.change_after, self.alice.manners.change_code = 0.0, 200
+        self.world.run(3)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual([leg.party.name for leg in call.holders], ["bob"])
+        self.assertEqual(self.world.talking(), {("bob", "alice")})
+        self.alice.hang_up()
+        self.quiet()
+
     def test_refused_when_the_replaced_has_left(self) -> None:
         """Bob hangs up while Alice is asked about Carol, and Alice refuses: she is not left alone."""
         _, bobs = self.call(self.alice, self.bob)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from b2bua import hookimpl
 from b2bua.calls import Call, Leg, Refuse, Relay, Replace, Transfer
 from b2bua.testing import World
+from b2bua.testing.media import Media
 from b2bua.testing.session import Session
 from b2bua.wire.message import Request
 from b2bua_plugins.forward import CallForward
@@ -108,6 +109,46 @@ class HangUpTests(TransferTestCase):
                 self.only_talking(self.alice, self.carol)
                 self.alice.hang_up()
                 self.quiet()
+
+    def test_held_meanwhile(self) -> None:
+        """Who holds, or resumes, while Carol rings, and she refuses: it is known whether they hold."""
+        for name, other in (("bob", "alice"), ("alice", "bob")):
+            for holds in (True, False):
+                with self.anew(name=name, holds=holds):
+                    self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 3.0
+                    self.call(self.alice, self.bob)
+                    phone = self.bob if name == "bob" else self.alice
+                    if not holds:
+                        phone.hold()
+                        self.world.run(1)
+                    self.bob.session.transfer("carol")
+                    self.world.run(1)
+                    (phone.hold if holds else phone.resume)()
+                    self.world.run(5)
+                    (call,) = self.world.served.server.core.calls.going.values()
+                    self.assertEqual([leg.party.name for leg in call.holders], [name] * holds)
+                    self.assertEqual((other, name) in self.world.talking(), not holds)
+                    self.bob.hang_up()
+                    self.world.run(2)
+                    self.quiet()
+
+    def test_moves_meanwhile(self) -> None:
+        """Bob changes his session meanwhile, and holds nobody: it is video that he rejects as inactive."""
+        self.patch(Media, "rejected_inactive", True)
+        self.alice.kinds = self.alice.knows = ("audio", "video")
+        self.bob.knows = ("audio",)
+        self.carol.manners.refuses, self.carol.manners.refuses_after = 486, 3.0
+        self.call(self.alice, self.bob)
+        self.bob.session.transfer("carol")
+        self.world.run(1)
+        self.bob.session.move_media()
+        self.world.run(5)
+        (call,) = self.world.served.server.core.calls.going.values()
+        self.assertEqual(call.holders, frozenset())
+        self.only_talking(self.alice, self.bob)
+        self.bob.hang_up()
+        self.world.run(2)
+        self.quiet()
 
     def test_survivor_leaves(self) -> None:
         """No NOTIFY came when the survivor hung up, or it said "487 487" (team-telnyx/freeswitch PR#674)."""

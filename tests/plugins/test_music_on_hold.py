@@ -8,7 +8,6 @@ from b2bua.calls.restoring.recovery import FIRST
 from b2bua.store.memory import MemoryStore
 from b2bua.testing import LadderTestCase, Manners, World
 from b2bua.testing.media import Media
-from b2bua.testing.sdp import Stream
 from b2bua_plugins.attended_transfer import AttendedTransfer
 from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.music_on_hold import MusicOnHold
@@ -243,13 +242,7 @@ class TransferTests(MusicCase):
 
     def test_video_rejected(self) -> None:
         """The target rejects video, and calls that stream inactive: that is no hold (RFC 3264 section 6)."""
-        reject = Media._answer_stream
-
-        def inactive(media: Media, index: int, theirs: Stream) -> list[str]:
-            lines = reject(media, index, theirs)
-            return [*lines, "a=inactive"] if len(lines) == 1 else lines
-
-        self.patch(Media, "_answer_stream", inactive)
+        self.patch(Media, "rejected_inactive", True)
         self.alice.kinds = self.alice.knows = ("audio", "video")
         self.bob.knows = self.carol.knows = ("audio",)
         self.over()

@@ -195,6 +195,7 @@ def _bridge(waiter: LegWaiter, a: Leg, b: Leg, alignment: Alignment) -> Bridge:
     bridge = Bridge(waiter.call, a, b, None if same else alignment).begin()
     if waiter.call.relay is not None:
         waiter.call.relay.settle(a, b)
+    bridge.see_who_holds(waiter.changed)
     for leg in (a, b):
         if leg.music is not None:
             leg.music.review()  # it was transferred, and is held from now on

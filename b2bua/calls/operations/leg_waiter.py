@@ -77,6 +77,8 @@ class LegWaiter:
         """What parties want changed who have agreed already, for when they are joined."""
         self.disturbed = False
         """Has a party changed its session meanwhile?  Then it has been silenced."""
+        self.changed: dict[Leg, None] = {}
+        """Who has."""
         self.left: Callable[[Leg], None] = lambda leg: None
         """Told at once when a party leaves."""
         for leg in legs:
@@ -114,7 +116,9 @@ class LegWaiter:
                     self._kept[leg].clear()
                 self._stand_in.hear(leg, word)
             case Changed() | Requested():
-                self.disturbed = self.disturbed or isinstance(word, Changed)
+                if isinstance(word, Changed):
+                    self.disturbed = True
+                    self.changed[leg] = None
                 self._stand_in.hear(leg, word)
             case _:
                 return

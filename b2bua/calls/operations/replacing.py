@@ -120,7 +120,7 @@ class Replacing:
             reply = await waiter.answer(other, leg)
             if isinstance(reply, Refused):
                 call.refuse(leg, reply.code if not reply.local else 480)
-                await self._left_as_it_is(bridge, other, waiter.disturbed)
+                await self._left_as_it_is(bridge, other, waiter)
                 return
             back = reply.session
             if offer is not None and back is not None:
@@ -130,29 +130,31 @@ class Replacing:
             if offer is None:
                 call.pass_on(leg, other, Confirmed((await waiter.confirmation(leg, other)).session))
         except Gone as gone:
-            await self._interrupted(gone.leg, other)
+            await self._interrupted(gone.leg, other, waiter)
             return
         Bridge(call, leg, other, alignment).begin()
         call.joined()
         call.hang_up(self.replaced, "replaced")
 
-    async def _left_as_it_is(self, bridge: Bridge, other: Leg, disturbed: bool) -> None:
+    async def _left_as_it_is(self, bridge: Bridge, other: Leg, waiter: LegWaiter) -> None:
         """Nobody is replaced, and the old dialog goes on (section 3), if both are still there."""
-        if disturbed or self.replaced.ended:
-            await self._together_again(other)  # one of them was answered in nobody's stead
+        if waiter.disturbed or self.replaced.ended:
+            await self._together_again(other, waiter)  # one of them was answered in nobody's stead
         else:
             bridge.begin()
 
-    async def _interrupted(self, gone: Leg, other: Leg) -> None:
+    async def _interrupted(self, gone: Leg, other: Leg, waiter: LegWaiter) -> None:
         """Somebody left in the middle: who was talking before talks again."""
         if gone is other:
             self.call.end()
         else:
-            await self._together_again(other)
+            await self._together_again(other, waiter)
 
-    async def _together_again(self, other: Leg) -> None:
+    async def _together_again(self, other: Leg, waiter: LegWaiter) -> None:
         """Show the two who were talking to each other."""
         try:
-            await join(self.call, other, self.replaced)
+            bridge = await join(self.call, other, self.replaced)
         except (Gone, NotJoined):
             self.call.end()
+        else:
+            bridge.see_who_holds(waiter.changed)

@@ -329,6 +329,7 @@ class _Transferring:
         try:
             if self.waiter.disturbed:
                 bridge = await join(self.call, self.survivor, self.transferor)
+                bridge.see_who_holds(self.waiter.changed)
             else:
                 bridge.begin()
             unaware = _Unaware(self, bridge)
