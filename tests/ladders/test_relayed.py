@@ -13,6 +13,7 @@ from b2bua_plugins.blind_transfer import BlindTransfer
 from b2bua_plugins.music_on_hold import MusicOnHold
 from b2bua_plugins.park import Park
 from b2bua_plugins.pickup import Pickup
+from b2bua_plugins.replaces import Replaces
 from b2bua_plugins.ring_group import RingGroup
 
 ALWAYS: dict[str, Any] = {"media": "relay"}
@@ -451,6 +452,8 @@ class FaultTests(RelayCase):
 class KeptTests(RelayCase):
     """The server dies, and is there again."""
 
+    features: ClassVar[list[Any]] = [Replaces]
+
     def test_goes_on(self) -> None:
         """An engine that lives on passes media on meanwhile, and changes of the session afterwards."""
         self.call()
@@ -466,6 +469,23 @@ class KeptTests(RelayCase):
         self.world.run(2)
         self.assertTalking(("alice", "bob"))
         self.over()
+
+    def test_replaced(self) -> None:
+        """Who has taken the place of another talks on after a crash, as soon as a batch has gone."""
+        for after in (0.25, 0.6, 1.0):
+            with self.anew(after=after):
+                self.call()
+                self.world.run(5)
+                bobs = self.bob.session
+                named = f"{bobs.call_id};to-tag={bobs.remote_tag};from-tag={bobs.local_tag}"
+                self.carol.dial("bob", fields=(("Replaces", named), ("Require", "replaces")))
+                self.world.run_until(lambda: ("alice", "carol") in self.world.talking())
+                self.world.run(after)
+                self.world.served.crash()
+                self.world.served.restart()
+                self.world.run(70)
+                self.assertTalking(("alice", "carol"))
+                self.over()
 
     def test_handed_over(self) -> None:
         """A restart without loss hands the relay over: nobody is told, and the process before keeps none."""

@@ -124,7 +124,7 @@ class CallKeeper:
             self._keep(call, tuple(call.legs))
             return
         for leg in call.legs:
-            if leg.answered and not leg.stable:
+            if not leg.ended and not leg.stable:
                 leg.when_stable = partial(self.join, call)
 
     def adopt(self, call: Call, legs: Iterable[Leg]) -> None:
