@@ -115,11 +115,11 @@ def count(calls: int = CALLS, *, trunks: bool = False) -> Counted:
     return counted
 
 
-def count_whole(calls: int = 4000, warm: int = 40_000) -> Counted:
+def count_whole(calls: int = 4000, warm: int = 40_000, *, trunks: bool = False) -> Counted:
     """Count the same with what is written about them, when as much is cleared away as comes."""
     from bench.whole import WholeLine
 
-    line = WholeLine()
+    line = WholeLine(trunks=trunks)
     try:
         line.basic(warm)
         counted = Counted()
@@ -220,13 +220,15 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if (chosen.whole or chosen.trunks) and (chosen.check or chosen.write):
         parser.error("what is kept is counted without --whole and --trunks")
+    if chosen.messages and (chosen.whole or chosen.trunks):
+        parser.error("each of the messages is counted without --whole and --trunks")
     if chosen.messages:
         from bench import fourteen
 
         print(fourteen.text(fourteen.count_messages(CALLS), CALLS))
         return
     calls = chosen.calls or (4000 if chosen.whole else CALLS)
-    counted = count_whole(calls) if chosen.whole else count(calls, trunks=chosen.trunks)
+    counted = (count_whole if chosen.whole else count)(calls, trunks=chosen.trunks)
     found = rooms(counted, calls)
     total = sum(found.values())
     print(f"{total:.0f} calls of functions a basic call, {total / 14:.0f} a message (Python {python()})")

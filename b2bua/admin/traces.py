@@ -1,7 +1,7 @@
 """
 How calls went that are over, kept in the store, so that yesterday's can be explained.
 
-Each is written down a moment after its end, when its last answers have come,
+Each is written down some seconds after its end, when its last answers have come,
 as C{b2bua trace --save} would have it, and compressed.  That is done in small parts, so that no
 message waits for it.  When more calls end than can be written down without being felt, some are left out.
 """
@@ -93,7 +93,8 @@ class Traces:
         self._server = server
         self._journal = journal
         self._version = version
-        self._waiting: deque[Told] = deque(maxlen=MOST)
+        self._waiting: deque[tuple[float, Told]] = deque(maxlen=MOST)
+        """Each with when it ended."""
         self._timer: ITimer | None = None
         self._parts: Iterator[None] = iter(())
         """What is left to do of what has begun."""
@@ -107,7 +108,8 @@ class Traces:
         if not self._server.settings.calls.traces_days:
             return
         self.left_out += max(0, len(self._waiting) + len(calls) - MOST)
-        self._waiting.extend(calls)
+        now = self._server.runner.now()
+        self._waiting.extend([(now, told) for told in calls])
         if self._timer is None:
             self._wait()
 
@@ -121,14 +123,25 @@ class Traces:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-            for _ in chain(self._parts, self._write()):
+            for _ in chain(self._parts, self._write(self._all())):
                 pass
 
     def _begin(self) -> None:
         """Write down what has ended lately."""
-        self._walked = self._server.runner.now()
-        self._parts = self._write()
+        self._walked = now = self._server.runner.now()
+        waiting = self._waiting
+        if len(waiting) == MOST:  # so many end that messages are soon forgotten: better without the last
+            calls = self._all()
+        else:  # a timer may ring a moment early
+            calls = [waiting.popleft()[1] for ended, _ in list(waiting) if now - ended >= LATE - PAUSE]
+        self._parts = self._write(calls)
         self._go_on()
+
+    def _all(self) -> list[Told]:
+        """Take all that wait, whatever may come yet."""
+        calls = [told for _, told in self._waiting]
+        self._waiting.clear()
+        return calls
 
     def _go_on(self) -> None:
         """Do a part of that, and the next one in a moment."""
@@ -141,11 +154,9 @@ class Traces:
         if self._server.runner.now() - self._tidied >= TIDY:
             self.tidy()
 
-    def _write(self) -> Iterator[None]:
-        """Write down what waits, in parts."""
+    def _write(self, calls: list[Told]) -> Iterator[None]:
+        """Write some down, in parts."""
         runner = self._server.runner
-        calls = list(self._waiting)
-        self._waiting.clear()
         past = runner.wall() - runner.now()
         found = Found()
         yield from found.walk(self._server.trace, calls)

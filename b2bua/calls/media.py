@@ -21,6 +21,10 @@ NOTHING = (
 """An offer of no media at all, for who asks for one where there is nobody to talk to."""
 
 
+_HOLDS = (b"a=sendonly", b"a=inactive", b"IN IP4 0.0.0.0", b"IN IP6 ::")
+"""Without any of these a session holds nobody."""
+
+
 def _read(session: bytes | None) -> Sdp | None:
     """Read a session; None if there is none that can be read."""
     try:
@@ -36,7 +40,7 @@ def is_hold(session: bytes) -> bool:
     A stream that is rejected or ended says nothing of that (section 6), and where there is
     sound nothing else does: a door phone shows pictures, and wants none.
     """
-    if b"a=sendonly" not in session and b"a=inactive" not in session and b"IN IP4 0.0.0.0" not in session:
+    if not any(sign in session for sign in _HOLDS):
         return False
     sdp = _read(session)
     if sdp is None:

@@ -338,9 +338,8 @@ def masked(raw: bytes) -> bytes:
     Whoever has one can try passwords on it without asking anybody, so that it
     belongs neither on a screen nor into a file that is sent to somebody.
     """
-    if (
-        b"auth" not in raw.lower()
-    ):  # hardly any has one, and to see that costs a tenth of looking at each line
+    # Hardly any has one, and to see that costs a tenth of looking at each line.
+    if b"auth" not in raw.lower():
         return raw
 
     def mask(field: re.Match[bytes]) -> bytes:

@@ -137,8 +137,7 @@ class Runner:
 
     def locate(self, uri: Uri) -> list[Flow] | Deferred[list[Flow]]:
         """Where a request to C{uri} can go, best first (RFC 3263)."""
-        place = uri.scheme, uri.host, uri.port, uri.params
-        known = self._places.get(place)
+        known = self._places.get(uri.server)
         if known is not None and known[1] > (self.moment or self.now()):
             return [known[0]]
         wires = self.transport.wires
@@ -147,7 +146,7 @@ class Runner:
             return hops.addCallback(wires.flows)
         flows = wires.flows(hops)
         if len(flows) == 1 and is_numeric(target_of(uri)):
-            wires.remember(place, flows[0])
+            wires.remember(uri.server, flows[0])
         return flows
 
     def request(

@@ -9,12 +9,11 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from b2bua.net.address import WILDCARDS, covers, host_port, is_ipv4, is_ipv6, source_for
 from b2bua.net.locate import Hop, Supported
 from b2bua.transactions.flow import Flow
-from b2bua.wire.grammar import Params
 from b2bua.wire.message import Response
 
 Remote: TypeAlias = tuple[str, tuple[str, int]]
-Place: TypeAlias = tuple[str, str, int | None, Params]
-"""What of a URI says where it leads: scheme, host, port and parameters."""
+Place: TypeAlias = tuple[str, str, int | None, str]
+"""What of a URI says where it leads: see L{b2bua.wire.uri.Uri.server}."""
 MOST_DEAD = 1000
 LONGEST_DEAD = 3600.0
 """So many seconds a server is asked last, whatever its Retry-After says."""
@@ -275,8 +274,9 @@ class Wires:
 
         It is the same for each request, as long as we have the same wires, and
         the route to it counts as known.  A connection may be closed by then.
+        Of a transport that does not exist peers can write as much as they like.
         """
-        if flow.transport != "UDP":
+        if flow.transport != "UDP" or place[3].upper() not in ("", "UDP"):
             return
         if len(self.places) >= MOST_WIRES:
             self.places.clear()

@@ -166,6 +166,13 @@ class Uri:
         host = self.host.lower()
         return f"{unescape(self.user)}@{host}" if self.user is not None else host
 
+    @cached_property
+    def server(self) -> tuple[str, str, int | None, str]:
+        """What says where it leads (RFC 3263 section 4): scheme, C{maddr} or host, port, and transport."""
+        if not self.params:
+            return self.scheme, self.host, self.port, ""
+        return self.scheme, self.param("maddr") or self.host, self.port, self.param("transport") or ""
+
     def param(self, name: str) -> str | None:
         """Find a parameter: its value, "" without a value, None if absent."""
         return find_param(self.params, name)

@@ -184,6 +184,22 @@ class KeptTests(DoorCase):
         self.assertLess(walked[0], 2.0)
         self.assertEqual([after - before for before, after in pairwise(walked)], [traces.APART] * 2)
 
+    def test_last_messages(self) -> None:
+        """More may come of a call that has just ended: it is left for the next time, unless many wait."""
+        for most, left in ((25, 1), (2, 0)):
+            self.store._traces.clear()
+            self.patch(traces, "MOST", most)
+            self.administration.calls.traces = kept = traces.Traces(self.server, self.journal, "1.0")
+            self.administration.ended.tell = (kept.over,)
+            self.alice.dial("nobody")
+            self.world.run(0.7)
+            self.alice.dial("nobody")
+            self.world.run(0.7)
+            self.assertEqual(len(kept._waiting), left)
+            self.world.run(40)
+            self.successResultOf(self.journal.flush())
+            self.assertEqual(len(self.store._traces), 2)
+
     def put(self, **values: Any) -> None:
         """Change the table [calls]."""
         settings = self.server.settings

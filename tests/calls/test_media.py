@@ -49,6 +49,9 @@ class HoldTests(SynchronousTestCase):
         self.assertTrue(is_hold(session("audio 4000 0 inactive")))
         self.assertTrue(is_hold(session("audio 4000 0", host="0.0.0.0")))
         self.assertFalse(is_hold(session("audio 4000 0 sendrecv")))
+        for host, held in (("::", True), ("::1", False), ("2001:db8::1", False)):
+            body = session("audio 4000 0").replace(b"IN IP4 192.0.2.1", b"IN IP6 " + host.encode())
+            self.assertEqual(is_hold(body), held, host)
 
     def test_rejected(self) -> None:
         """What a stream says that is rejected or ended is no hold (RFC 3264 sections 6 and 8.2)."""

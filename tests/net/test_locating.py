@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from b2bua.net import wires
 from b2bua.net.locate import Hop, NumericLocator, Supported
 from b2bua.net.wires import Wires
 from b2bua.transactions.flow import Flow
@@ -65,6 +66,19 @@ class LocatingTests(SynchronousTestCase):
             self.assertEqual(self.locate("sips:192.0.2.2")[0].transport, "TLS")
             self.assertEqual(self.locate("sip:192.0.2.2;transport=tcp"), [])
 
+    def test_bounded(self) -> None:
+        """What else a peer writes into a URI makes no other place, and there are only so many."""
+        places = self.world.runner.transport.wires.places
+        for number in range(3):
+            self.locate(f"sip:192.0.2.2;lr;ftag={number}")
+            self.locate(f"sip:192.0.2.2;transport=x{number}")
+        self.assertEqual((len(places), self.locator.uris[0]), (1, "sip:192.0.2.2;lr;ftag=0"))
+        self.assertEqual([uri for uri in self.locator.uris if "ftag" in uri], ["sip:192.0.2.2;lr;ftag=0"])
+        self.patch(wires, "MOST_WIRES", 5)
+        for number in range(20):
+            self.locate(f"sip:192.0.2.2:{5061 + number}")
+            self.assertLessEqual(len(places), 5)
+
     def test_name(self) -> None:
         """A name is asked for each time, in C{maddr} too: its servers may have moved."""
         for uri in ("sip:two.example.com", "sip:192.0.2.2;maddr=far.example.com"):
@@ -99,8 +113,8 @@ class RouteTests(SynchronousTestCase):
 
     def ask_routes(self, source: Callable[[str], str | None]) -> None:
         """Have other routes than those of this machine."""
-        wires: Wires = self.world.runner.transport.wires
-        self.patch(wires, "_ask_routes", source)
+        known: Wires = self.world.runner.transport.wires
+        self.patch(known, "_ask_routes", source)
 
     def local(self) -> str:
         """The address of ours by which the server is reached."""

@@ -288,6 +288,35 @@ class LivenessTests(World):
         self.assertEqual(heard, [True, False, False, True])
         self.quiet()
 
+    def test_several(self) -> None:
+        """Calls go to the servers that answer, in their order; to all when none does, or nobody asks."""
+        self.trunks.stop()
+        self.layer.sent.clear()
+        uris = ["sip:carrier.example", "sip:second.example", "sip:third.example"]
+        self.configure(carrier=trunk(options_seconds=60.0, backups=uris[1:]))
+        self.trunks.start()
+        silent: set[str] = set()
+
+        def ask() -> tuple[list[str], bool]:
+            for _ in range(2):
+                self.layer.clock.advance(60)
+                questions = [*self.layer.sent]
+                self.layer.sent.clear()
+                for question in questions:
+                    question.answer(503 if question.request.uri in silent else 200)
+            return list(map(str, self.trunks.servers("carrier"))), self.trunks.alive("carrier")
+
+        self.assertEqual(ask(), (uris, True))
+        silent.update(uris[:2])
+        self.assertEqual(ask(), (uris[2:], True))
+        silent.remove(uris[1])
+        self.assertEqual(ask(), (uris[1:], True))
+        silent.update(uris)
+        self.assertEqual(ask(), (uris, False))
+        self.trunks.let_go()
+        self.assertTrue(self.trunks.alive("carrier"))
+        self.quiet()
+
     def test_unknown_trunk(self) -> None:
         """A trunk that is not there is not worth a call."""
         self.assertFalse(self.trunks.alive("nobody"))
