@@ -65,7 +65,7 @@ def port_of(uri: Uri, transport: str) -> int:
 
 def target_of(uri: Uri) -> str:
     """Give the host that is looked for: maddr if there is one (RFC 3263 section 4)."""
-    return _bare(uri.param("maddr") or uri.host)
+    return _bare(uri.server[1])
 
 
 def domain_of(uri: Uri) -> str:
